@@ -3,7 +3,7 @@ import { resolve, join } from 'node:path';
 import { isLocalUrl, readConfig } from '../../shared/config/config';
 import { isLoopback } from '../../shared/config/loopback';
 import { messageOf } from '../../shared/errors';
-import { SETTINGS } from '../../shared/config/settings';
+import { type QueueDurability, SETTINGS } from '../../shared/config/settings';
 import { projectRoot } from '../../shared/project';
 import { freePort, isPortFree, nextFreePort, tryToListen } from './ports';
 import { loadSecrets } from './secrets';
@@ -30,6 +30,7 @@ export interface LocalSettings {
   ports: { api: LocalPort; metrics: LocalPort; workers: LocalPort[] };
   drainTimeoutMs: number;
   keyspace: string;
+  queueDurability: QueueDurability;
 }
 
 /** Returns the data folder that the environment selects. */
@@ -72,7 +73,7 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
   for (let index = 0; index < workers; index += 1) {
     workerPorts.push(await choose('WORKER_PORT', firstWorker === 0 ? 0 : firstWorker + index));
   }
-  const { drainTimeoutMs, keyspace } = config;
+  const { drainTimeoutMs, keyspace, queueDurability } = config;
   // A wildcard address does not count as local, because other machines can reach it.
   const isLocal =
     (bindAddress === 'localhost' || isLoopback(bindAddress)) &&
@@ -85,6 +86,7 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     ports: { api, metrics, workers: workerPorts },
     drainTimeoutMs,
     keyspace,
+    queueDurability,
   };
 }
 

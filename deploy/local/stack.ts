@@ -42,7 +42,9 @@ export async function runStack(options: StackOptions): Promise<number> {
   }
   try {
     const settings = await localSettings(env, dataDir);
-    const starting = startStores({ dataDir, env: settings.env, onProgress: print });
+    // Valkey, the preferred server, provides the other durabilities only with this option.
+    const redisArgs = settings.queueDurability === 'everysec' ? [] : ['--appendfsync', 'always'];
+    const starting = startStores({ dataDir, env: settings.env, redisArgs, onProgress: print });
     const stores = await Promise.race([starting, options.signals.stop.then(() => null)]);
     // A stop signal interrupted startup. When this process exits, the guards stop the stores.
     if (stores === null) return 0;

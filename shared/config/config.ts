@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { TierRules } from '../domain/tier';
-import { SETTINGS, type SettingName } from './settings';
+import { type QueueDurability, SETTINGS, type SettingName } from './settings';
 import type { TracingSettings } from '../tracing/tracing';
 
 /** Thrown when settings are invalid. The message lists every problem. */
@@ -47,7 +47,7 @@ export interface Config {
   dataDir: string;
   adminToken: string | null;
   subjectPepper: string;
-  queueDurability: 'everysec' | 'fsync';
+  queueDurability: QueueDurability;
   maxQueuedBytes: number;
   maxRedisMemoryPercent: number;
   eventWorkerConcurrency: number;

@@ -6,6 +6,10 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
+/** What accepted events survive. deploy/docs/production.md describes each mode. */
+const QUEUE_DURABILITIES = ['everysec', 'fsync', 'replicated'] as const;
+export type QueueDurability = (typeof QUEUE_DURABILITIES)[number];
+
 /** A setting's validation, default and description. */
 interface Setting<T extends z.ZodType> {
   schema: T;
@@ -114,8 +118,8 @@ export const SETTINGS = {
     'Secret key for the hash that hides user IDs (at least 32 characters). Never change it for an existing database. Required in production.',
   ),
   QUEUE_DURABILITY: setting(
-    z.enum(['everysec', 'fsync']).default('everysec'),
-    'With `everysec`, MIR returns 202 once the events are queued, and a power failure can lose about 1 s of events. With `fsync`, MIR first waits until Redis has synced the events to disk.',
+    z.enum(QUEUE_DURABILITIES).default('everysec'),
+    'What accepted events survive. With `everysec`, MIR returns 202 once the events are queued, and a power failure can lose about 1 s of events. With `fsync`, MIR first waits until Redis has synced the events to disk. With `replicated`, MIR waits until a replica has synced them, too. See [production.md](production.md#what-can-be-lost).',
   ),
   MAX_QUEUED_BYTES: setting(
     positive.default(256 * MIB),

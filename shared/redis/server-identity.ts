@@ -22,6 +22,7 @@ export interface ServerIdentity {
    */
   serverId: string;
   isReplica: boolean;
+  connectedReplicas: number;
 }
 
 const fieldOf = (info: string, name: string): string => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
@@ -33,7 +34,8 @@ export async function readServerIdentity(client: Redis): Promise<ServerIdentity>
   const runId = fieldOf(info, 'run_id').slice(0, RUN_ID_CHARS);
   if (runId === '') throw new Error('the server does not report a run_id');
   const serverId = `${runId}:${fieldOf(info, 'master_replid')}`;
-  return { runId, serverId, isReplica: /^role:(?!master)/m.test(info) };
+  const connectedReplicas = Number(fieldOf(info, 'connected_slaves'));
+  return { runId, serverId, isReplica: /^role:(?!master)/m.test(info), connectedReplicas };
 }
 
 /**

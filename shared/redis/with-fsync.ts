@@ -1,8 +1,9 @@
-import type { Redis } from 'ioredis';
+import type { QueueDurability } from '../config/settings';
 import { overloaded } from '../errors';
 import type { Log } from '../log';
 import { connectRedis, type RedisLink } from './connect';
 import type { RedisKeys } from './keys';
+import { requireDurability } from './require-durability';
 import { readServerIdentity } from './server-identity';
 
 /**
@@ -12,6 +13,11 @@ import { readServerIdentity } from './server-identity';
 const FSYNC_TIMEOUT_MS = 4_000;
 /** Minimum time to wait for an fsync, to avoid a tight loop of short waits. */
 const MIN_WAIT_MS = 100;
+/**
+ * How often to ask again whether a replica has synced a write. Each WAITAOF makes the replicas report their progress,
+ * which they otherwise do only once per second.
+ */
+const REPLICA_POLL_MS = 50;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
@@ -27,23 +33,12 @@ export interface FsyncGuard {
 
 const NO_WAIT: FsyncGuard = { withFsync: (write) => write(), close: () => Promise.resolve() };
 
-/** Returns whether the server's append-only file is on, and whether the server runs an fsync before every reply. */
-async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlways: boolean }> {
-  const isOn = /^aof_enabled:1/m.test(await redis.info('persistence'));
-  // Managed servers may forbid CONFIG. MIR then waits for an fsync even if the server always syncs.
-  const syncsAlways = await redis.config('GET', 'appendfsync').then(
-    (reply) => (reply as string[])[1] === 'always',
-    () => false,
-  );
-  return { isOn, syncsAlways };
-}
-
 /**
  * Creates the fsync guard. In `everysec` mode, the guard does not wait. In `fsync` mode, it does not wait if the server
  * has `appendfsync always`, because each reply then follows an fsync. Otherwise, after the caller's write, it writes a
- * probe key on its own connection and sends WAITAOF (Redis 7.2+, Valkey). The confirmation counts only if it comes from
- * the server that accepted the write, because a server that restarted or was a replica in between may have lost the
- * write. Throws if the server has neither WAITAOF nor `appendfsync always`.
+ * probe key on its own connection and sends WAITAOF. In `replicated` mode, a replica must have synced the write, too.
+ * The confirmation counts only if it comes from the server that accepted the write, because a server that restarted or
+ * was a replica in between may have lost the write. Throws if the server cannot provide the durability.
  */
 export async function createFsyncGuard({
   link,
@@ -54,29 +49,17 @@ export async function createFsyncGuard({
 }: {
   link: RedisLink;
   url: string;
-  mode: 'everysec' | 'fsync';
+  mode: QueueDurability;
   keys: RedisKeys;
   log: Log;
 }): Promise<FsyncGuard> {
-  if (mode === 'everysec') return NO_WAIT;
-  const { isOn, syncsAlways } = await appendOnlyMode(link.client);
-  if (!isOn) {
-    throw new Error('QUEUE_DURABILITY=fsync requires `appendonly yes` on the server at REDIS_URL. Turn it on there.');
-  }
-  if (syncsAlways) return NO_WAIT;
-  const info = (await link.client.call('COMMAND', 'INFO', 'WAITAOF')) as unknown[];
-  if (!info[0]) {
-    throw new Error(
-      'QUEUE_DURABILITY=fsync requires WAITAOF or `appendfsync always`, and the server at REDIS_URL has neither. ' +
-        'Upgrade it to Redis 7.2+ or Valkey, or set `appendfsync always`.',
-    );
-  }
+  if (mode === 'everysec' || !(await requireDurability(link.client, mode))) return NO_WAIT;
   const own = connectRedis(url, { kind: 'request', timeoutMs: FSYNC_TIMEOUT_MS + 500 }, log);
   await own.whenReady(CONNECT_TIMEOUT_MS).catch(async (error: unknown) => {
     await own.close();
     throw error;
   });
-  const wait = fsyncWaiter(own, keys);
+  const wait = fsyncWaiter(own, keys, mode === 'replicated' ? 1 : 0);
   return {
     withFsync: async (write) => {
       const serverId = link.serverId();
@@ -88,10 +71,10 @@ export async function createFsyncGuard({
   };
 }
 
-/** Thrown when the server responds, but its disk is too slow. */
+/** Thrown when the server responds, but the disk or the replica is too slow. */
 class FsyncLate extends Error {
   constructor() {
-    super('the fsync did not finish in time');
+    super('the write was not synced in time');
     this.name = 'FsyncLate';
   }
 }
@@ -105,22 +88,31 @@ interface Waiter {
 }
 
 /**
- * Returns a function that waits until a server has synced everything written so far. Callers that arrive during a wait
+ * Returns a function that waits until a server and the given number of its replicas have synced everything written so
+ * far. Callers that arrive during a wait
  * share the next one, because a connection processes its waits one after another. `coalesce` is unsuitable, because it
  * would start a wait in every turn of the event loop.
  */
-function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null) => Promise<void> {
-  /** Returns the identity of the server that confirmed the fsync. Rejects if the connection is lost. */
+function fsyncWaiter(own: RedisLink, keys: RedisKeys, replicas: 0 | 1): (serverId: string | null) => Promise<void> {
+  /** Returns the identity of the server that confirmed the fsync. Rejects if the connection or the replica is lost. */
   const confirm = async (timeoutMs: number): Promise<string> => {
     if (own.runId() === null) throw new Error('not connected to the queue Redis');
-    const [, [syncedServers], { serverId }] = await Promise.all([
-      own.client.set(keys.fsyncProbe(), '1'),
-      own.client.call('WAITAOF', '1', '0', String(timeoutMs)) as Promise<[number, number]>,
-      // Redis runs this after the fsync, so the result shows whether the server has been a replica since the write.
-      readServerIdentity(own.client),
-    ]);
-    if (syncedServers < 1) throw new FsyncLate();
-    return serverId;
+    const giveUpAt = performance.now() + timeoutMs;
+    const probe = own.client.set(keys.fsyncProbe(), '1');
+    for (;;) {
+      const leftMs = Math.max(1, Math.ceil(giveUpAt - performance.now()));
+      const waitMs = replicas > 0 ? Math.min(leftMs, REPLICA_POLL_MS) : leftMs;
+      const [, [syncedServers, syncedReplicas], { serverId, connectedReplicas }] = await Promise.all([
+        probe,
+        // Returns the counts after the timeout, too.
+        own.client.call('WAITAOF', '1', String(replicas), String(waitMs)) as Promise<[number, number]>,
+        // Redis runs this after the wait, so the result shows whether the server has been a replica since the write.
+        readServerIdentity(own.client),
+      ]);
+      if (syncedServers >= 1 && syncedReplicas >= replicas) return serverId;
+      if (connectedReplicas < replicas) throw new Error('no replica is connected to the queue Redis');
+      if (performance.now() >= giveUpAt) throw new FsyncLate();
+    }
   };
   const rejectWaiter = ({ reject }: Waiter, cause: unknown): void => reject(overloaded('FSYNC_UNCONFIRMED', 2, cause));
   let waiting: Waiter[] = [];

@@ -173,6 +173,14 @@ export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Exp
   return receipts.map(({ body }) => body as ReceiptBody);
 }
 
+/** Returns the IDs of the accepted events that MongoDB contains, and of those that it does not. */
+export async function findAccepted(mir: Harness, { tenant, events }: ExpectedState) {
+  const stored = await mir.ctx.store.events.model.find({ tenant }, { _id: 1 }).lean();
+  const known = new Set(stored.map(({ _id }) => _id as string));
+  const accepted = [...events.keys()];
+  return { stored: accepted.filter((id) => known.has(id)), lost: accepted.filter((id) => !known.has(id)) };
+}
+
 /**
  * Waits until the queue is drained. Then expects that every accepted event is stored and counted exactly once, that all
  * receipts are finalized, that no job failed, and that no marks are left. The only other events that may be stored are

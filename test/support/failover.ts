@@ -25,7 +25,7 @@ export async function onServer<T>({ url }: Pick<OwnStore, 'url'>, work: (redis: 
 }
 
 /** Turns a server into a replica of another server, and waits until the replica has synced. */
-export async function follow(replica: OwnStore, primary: OwnStore): Promise<void> {
+export async function follow(replica: OwnStore, primary: Pick<OwnStore, 'url'>): Promise<void> {
   const { hostname, port } = new URL(primary.url);
   await onServer(replica, async (redis) => {
     await redis.call('REPLICAOF', hostname, port);

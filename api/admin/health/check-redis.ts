@@ -1,5 +1,5 @@
 import type { Config } from '../../../shared/config/config';
-import { messageOf } from '../../../shared/errors';
+import { messageWithCauses } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
 import { createFsyncGuard } from '../../../shared/redis/with-fsync';
@@ -9,6 +9,7 @@ import { checked, type Finding, fail, ok, warn } from './finding';
 const MIN_MAJOR = 7;
 const READY_TIMEOUT_MS = 5_000;
 const MIB = 1024 * 1024;
+const REPLICAS = 'queue replicas';
 
 /** Reads a field from the output of `INFO`, which includes the policies even on servers that forbid CONFIG. */
 type Info = (field: string) => string;
@@ -66,7 +67,47 @@ function checkMemory(info: Info, config: Config): Finding[] {
   return findings;
 }
 
-/** Checks the queue's Redis: version, eviction policy, append-only file, memory and durability. */
+/**
+ * Checks that a primary with replicas stops accepting writes once the replicas have left it. `INFO` includes the number
+ * of replicas that keep up only if `min-replicas-to-write` is set.
+ */
+function checkReplicas(info: Info): Finding[] {
+  const upToDate = info('min_slaves_good_slaves');
+  if (upToDate === '0') {
+    const found = 'no replica keeps up, so the server rejects every write (min-replicas-to-write)';
+    return [fail(REPLICAS, found, 'start a replica, or check its log and its connection to the server')];
+  }
+  if (upToDate !== '') return [ok(REPLICAS, `replicas that keep up: ${upToDate}, min-replicas-to-write is set`)];
+  if (Number(info('connected_slaves')) === 0) return [];
+  const found =
+    'min-replicas-to-write is 0, so after a network split, a former primary keeps accepting events and revocations that are lost later';
+  return [warn(REPLICAS, found, 'run CONFIG SET min-replicas-to-write 1, and add it to redis.conf')];
+}
+
+/** Checks that the server can provide the configured durability. In `replicated` mode, also writes the probe key. */
+async function checkDurability(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
+  const { queueDurability: mode, redisUrl: url } = config;
+  const fix = 'reconfigure the server, or change QUEUE_DURABILITY';
+  return checked('queue policy', fix, async () => {
+    const guard = await createFsyncGuard({ link, url, mode, keys, log });
+    try {
+      if (mode !== 'replicated') return [];
+      return await guard
+        .withFsync(() => Promise.resolve())
+        .then(
+          () => [ok(REPLICAS, 'a replica has confirmed a write')],
+          (error: unknown) => {
+            const remedy = 'check that a replica is connected, keeps up and has `appendonly yes`';
+            return [fail(REPLICAS, `no replica has confirmed a write: ${messageWithCauses(error)}`, remedy)];
+          },
+        );
+    } finally {
+      await guard.close();
+    }
+  });
+}
+
+/** Checks the queue's Redis: version, eviction policy, append-only file, memory, replicas and durability. */
 export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
   const remedy = 'check the server at REDIS_URL';
   return checked('redis', remedy, async () => {
@@ -74,16 +115,7 @@ export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: 
     const info = await infoOf(link);
     const findings = [checkVersion('redis', info), checkEviction(info), checkAppendOnly(info)];
     findings.push(...checkMemory(info, config));
-    if (config.queueDurability === 'fsync') {
-      const fsyncGuard = await createFsyncGuard({ link, url: config.redisUrl, mode: 'fsync', keys, log }).catch(
-        (error: unknown) => {
-          const fix = 'reconfigure the server, or set QUEUE_DURABILITY=everysec';
-          findings.push(fail('queue policy', messageOf(error), fix));
-          return null;
-        },
-      );
-      await fsyncGuard?.close();
-    }
+    findings.push(...checkReplicas(info), ...(await checkDurability(link, keys, config, log)));
     return findings;
   });
 }

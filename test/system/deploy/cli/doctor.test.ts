@@ -7,8 +7,10 @@ import { identify } from '../../../../shared/process/process-identity';
 import { queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { QUEUE_NAMES } from '../../../../shared/queue/queues';
 import { type Harness, startHarness } from '../../../support/harness';
+import { follow, onServer } from '../../../support/failover';
 import { ownStores } from '../../../support/own-stores';
 import { cli } from '../../../support/cli';
+import { REPLICATED } from '../../../support/sentinel';
 import { rawCollection } from '../../../support/raw-collection';
 
 interface Check {
@@ -94,10 +96,47 @@ describe('mir doctor', () => {
       { check: 'queue events', verdict: 'WARN', found: 'no worker is connected' },
       ...QUEUE_NAMES.slice(1).map((queue) => ({ check: `queue ${queue}`, verdict: 'WARN' })),
     ]);
-    const unbounded = await ownRedis(['--maxmemory', '0']);
+    const unbounded = await ownRedis(['--maxmemory', '0', '--appendfsync', 'always']);
     const second = await doctor({ REDIS_URL: unbounded.url, QUEUE_DURABILITY: 'fsync' });
     expect(notOk(second.checks)[0]).toMatchObject({ check: 'queue memory', verdict: 'WARN' });
     expect(second.code).toBe(0);
+  });
+
+  it('reports a queue Redis that cannot provide QUEUE_DURABILITY', async () => {
+    const { url } = await ownRedis(['--appendfsync', 'everysec']);
+    const { code, checks } = await doctor({ REDIS_URL: url, QUEUE_DURABILITY: 'fsync' });
+    expect(code).toBe(1);
+    const found = expect.stringContaining('requires `appendfsync always`');
+    expect(notOk(checks)).toContainEqual(expect.objectContaining({ check: 'queue policy', verdict: 'FAIL', found }));
+  });
+
+  it('reports replicas that do not confirm writes, and a primary that would accept writes without replicas', async () => {
+    const [primary, replica] = await Promise.all([ownRedis(REPLICATED), ownRedis(REPLICATED)]);
+    const replicas = async () => {
+      const { checks } = await doctor({ REDIS_URL: primary.url, QUEUE_DURABILITY: 'replicated' });
+      return checks.filter(({ check }) => check === 'queue replicas');
+    };
+    const confirmed = { verdict: 'OK', found: 'a replica has confirmed a write' };
+    expect(await replicas()).toMatchObject([
+      { verdict: 'FAIL', found: expect.stringContaining('no replica is connected') },
+    ]);
+    await follow(replica, primary);
+    expect(await replicas()).toMatchObject([
+      { verdict: 'WARN', remedy: expect.stringContaining('CONFIG SET min-replicas-to-write 1') },
+      confirmed,
+    ]);
+    await onServer(primary, (redis) => redis.config('SET', 'min-replicas-to-write', '1'));
+    expect(await replicas()).toMatchObject([
+      { verdict: 'OK', found: expect.stringMatching(/^replicas .* 1,/) },
+      confirmed,
+    ]);
+    await onServer(replica, (redis) => redis.config('SET', 'appendonly', 'no'));
+    expect((await replicas())[1]).toMatchObject({ verdict: 'FAIL', remedy: expect.stringContaining('appendonly yes') });
+    await replica.kill();
+    expect((await replicas())[0]).toMatchObject({
+      verdict: 'FAIL',
+      found: expect.stringContaining('rejects every write'),
+    });
   });
 
   it('reports each unreachable server and still checks the others', async () => {

@@ -3,13 +3,21 @@ import { connectRedis, type RedisLink } from '../../../../shared/redis/connect';
 import { createLog } from '../../../../shared/log';
 import { register } from '../../../support/agents';
 import { asAdmin, statusWith } from '../../../support/partners';
-import { submitUntilAccepted, waitUntilDrained, newExpectedState, someEvents } from '../../../support/expected-state';
+import {
+  submit,
+  submitUntilAccepted,
+  waitUntilDrained,
+  newExpectedState,
+  someEvents,
+  someKeyedEvents,
+} from '../../../support/expected-state';
 import { expectFromCache } from '../../../support/resolve-user';
 import {
   failOver,
   follow,
   FORMER_PRIMARIES,
   type FormerPrimary,
+  onServer,
   runIdOf,
   SYNC_AT_ONCE,
 } from '../../../support/failover';
@@ -139,4 +147,26 @@ describe('a Redis failover', () => {
       expect(after.epoch).not.toBe(before.epoch);
     },
   );
+
+  it('rejects events on a primary whose replicas have left it, keeps serving reads, and moves to the new primary', async () => {
+    const [first, second] = await Promise.all([
+      ownRedis([...SYNC_AT_ONCE, '--min-replicas-to-write', '1', '--min-replicas-max-lag', '1']),
+      ownRedis(SYNC_AT_ONCE),
+    ]);
+    const [name, replication] = await Promise.all([proxy(first.url), proxy(first.url)]);
+    await follow(second, replication);
+    const mir = await serve({ env: { REDIS_URL: name.url } });
+    const expectedState = newExpectedState(await mir.partner());
+    await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(10, 1));
+    const rejected = someKeyedEvents(10, 1);
+    replication.dropTraffic();
+    await waitUntil('events are rejected', async () => (await submit(mir.client, expectedState, rejected)) === 503);
+    expect((await mir.client.get('/v1/events', expectedState.partner.liveKey)).status).toBe(200);
+
+    // The connections to the former primary stay open.
+    name.moveTo(second.url);
+    await onServer(second, (redis) => redis.call('REPLICAOF', 'NO', 'ONE'));
+    await submitUntilAccepted(mir.client, expectedState, rejected);
+    expect(mir.ctx.queueLink.runId()).toBe(await runIdOf(second));
+  }, 60_000);
 });
