@@ -119,7 +119,7 @@ export const SETTINGS = {
   ),
   QUEUE_DURABILITY: setting(
     z.enum(QUEUE_DURABILITIES).default('everysec'),
-    'What accepted events survive. With `everysec`, MIR returns 202 once the events are queued, and a power failure can lose about 1 s of events. With `fsync`, MIR first waits until Redis has synced the events to disk. With `replicated`, MIR waits until a replica has synced them, too. See [production.md](production.md#what-can-be-lost).',
+    'What accepted events survive. With `everysec`, MIR returns 202 once the events are queued, and a power failure or crash of Redis can lose 1–2 s of events. With `fsync`, MIR first waits until Redis has synced the events to disk. With `replicated`, MIR waits until a replica has synced them, too. See [production.md](production.md#what-can-be-lost).',
   ),
   MAX_QUEUED_BYTES: setting(
     positive.default(256 * MIB),
