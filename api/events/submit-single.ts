@@ -1,7 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import type { Admission } from '../../shared/authz/authorizer';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
-import { newChunkId, type EventId } from '../../shared/domain/ids';
+import { newChunkId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
@@ -10,16 +9,11 @@ import { discardChunks } from '../../shared/queue/finalize-chunks';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
+import { createReusedKeys } from './reused-keys';
 import { type ValidatedEvent, assignEventId } from './validate-event';
 import { violationOf, violationError } from './agent-rules';
 import { authorizeSubmission } from './charge-units';
 import { requireAgentPlan } from '../http/require-caller';
-
-/**
- * Number of recent single events whose idempotency keys are cached, so that a reused key can be rejected early. Workers
- * make the final decision.
- */
-const REMEMBERED_KEYS = 50_000;
 
 interface SingleReceipt {
   eventId: string;
@@ -35,6 +29,7 @@ export interface SubmittedSingle {
 type Deps = Pick<
   ApiContext,
   | 'authorizer'
+  | 'store'
   | 'eventQueue'
   | 'withFsync'
   | 'overload'
@@ -62,12 +57,18 @@ type Waiting = Coalesced<Single & { span: SpanContext | null }, SubmittedSingle>
  */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SubmittedSingle> {
   const { eventQueue, withFsync, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
-  const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
+  const reusedKeys = createReusedKeys(deps);
   const accepted = metrics.eventsSubmitted.accepted;
 
-  const rejectReusedKey = ({ keyedId, accepted: { fingerprint } }: ValidatedEvent): void => {
-    const before = keyedId === null ? undefined : remembered.get(keyedId);
-    if (before === undefined || before === fingerprint) return;
+  /** Throws 422 if the event's key belongs to a stored event with different content. */
+  const rejectReusedKey = async ({ key, event }: Single): Promise<void> => {
+    // Authorize first, so that nobody without a budget causes database reads.
+    const admission = await authorizeSubmission(deps, key, []);
+    if (admission.budget && admission.budget.left < 1) {
+      metrics.rateLimited.events.inc();
+      throw rateLimited(admission, 1);
+    }
+    if (!(await reusedKeys.isReused(event))) return;
     throw new PublicError(
       'IDEMPOTENCY_KEY_REUSED',
       'This idempotency key was already used with a different body. Use a new key, or resend the original body.',
@@ -121,9 +122,8 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     accepted.inc(granted.length);
     const receivedAt = new Date(receivedAtMs).toISOString();
     granted.forEach(({ resolve, item }, index) => {
-      const { keyedId } = item.event;
-      const { eventId, fingerprint } = events[index]!;
-      if (keyedId !== null && fingerprint !== null) remembered.set(keyedId, fingerprint);
+      const { eventId } = events[index]!;
+      reusedKeys.remember(item.event);
       const receiptId = signReceipt(secrets.receipt, tenant, {
         base: chunkId,
         chunks: 1,
@@ -138,7 +138,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
   const submit = coalesce(submitGroup, { maxItems: MAX_EVENTS_PER_CHUNK, keyOf: ({ key }) => key.hash });
 
   return async (single) => {
-    rejectReusedKey(single.event);
+    if (reusedKeys.maybeReused(single.event)) await rejectReusedKey(single);
     return submit({ ...single, span: tracing.activeSpan() });
   };
 }

@@ -84,9 +84,9 @@ export function eventsStore(connection: Connection) {
     model,
 
     /** Returns the events that are already stored under any of `ids`. */
-    async existing(ids: EventId[], session: ClientSession): Promise<ExistingEvent[]> {
+    async existing(ids: EventId[], session?: ClientSession): Promise<ExistingEvent[]> {
       const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1, agentId: 1 };
-      const options = { session, projection, batchSize: batchSizeFor(ids) };
+      const options = { projection, batchSize: batchSizeFor(ids), ...(session ? { session } : {}) };
       return collection.find<ExistingEvent>({ _id: { $in: ids } }, options).toArray();
     },
 

@@ -74,6 +74,12 @@ export function addDelta(row: UserRow, delta: UserDelta): UserRow {
 /** Initial row of a user who is not stored yet. */
 export const NEW_USER_ROW: UserRow = { ...EMPTY_ROW, erasedAtMs: null };
 
+/** Returns true if the user was erased at or after the time when the event was received. */
+export function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, receivedAtMs: number): boolean {
+  const erasedAtMs = rows.get(userRef)?.erasedAtMs;
+  return erasedAtMs !== null && erasedAtMs !== undefined && receivedAtMs <= erasedAtMs;
+}
+
 export function usersStore(connection: Connection) {
   const model = connection.model<UserDoc>('User', schema);
   const collection = connection.collection<UserDoc>(model.collection.collectionName);

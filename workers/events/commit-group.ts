@@ -4,7 +4,7 @@ import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { EventDoc, ExistingEvent } from '../../shared/store/events';
 import type { Store, StoreSession } from '../../shared/store/store';
-import { addDelta, NEW_USER_ROW, type UserDelta, type UserRow } from '../../shared/store/users';
+import { addDelta, isErased, NEW_USER_ROW, type UserDelta, type UserRow } from '../../shared/store/users';
 import type { EventDecision, GroupResult, PendingEvent } from './pending';
 
 /**
@@ -31,12 +31,6 @@ function docOf({ event, of: { chunk } }: PendingEvent, eventId: EventId): EventD
     index: event.index,
     ...(event.fingerprint === null ? {} : { fingerprint: event.fingerprint }),
   };
-}
-
-/** Returns true if the user was erased at or after the time when the event was received. */
-export function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, receivedAtMs: number): boolean {
-  const erasedAtMs = rows.get(userRef)?.erasedAtMs;
-  return erasedAtMs !== null && erasedAtMs !== undefined && receivedAtMs <= erasedAtMs;
 }
 
 /** Returns an ID that two submissions share only if the same caller sent them with the same idempotency key. */

@@ -18,7 +18,7 @@ import { redactStoredChunk } from '../../shared/queue/stored-chunk';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
 import type { Store } from '../../shared/store/store';
-import { isErased } from './commit-group';
+import { isErased } from '../../shared/store/users';
 import type { Committer } from './committer';
 import { idsOf, withDerivedIds } from './derive-event-ids';
 import type { FinalizedChunk } from './finalize-chunk';

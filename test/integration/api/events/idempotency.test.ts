@@ -82,6 +82,7 @@ describe('idempotency keys in POST /v1/events', () => {
     const { liveKey } = await mir.partner();
     const base = { occurredAt: '2026-01-31T12:00:00Z', metadata: { a: [1, 2] }, idempotencyKey: 'k' };
     expect((await post(liveKey, anEvent(base))).status).toBe(202);
+    await mir.drained();
     expectProblem(await post(liveKey, anEvent({ ...base, ...change })), 422, 'IDEMPOTENCY_KEY_REUSED');
     expect(await storedEvents(liveKey)).toHaveLength(1);
   });
