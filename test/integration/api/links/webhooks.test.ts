@@ -2,12 +2,13 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
+import { MAX_DELETION_NOTICE_DELAY_MS } from '../../../../api/links/announce-link';
 import { confirmLink } from '../../../../api/links/confirm-link';
 import { removeAllLinks } from '../../../../api/links/remove-links';
 import { tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { MAX_IN_FLIGHT_PER_TENANT, RETRY_AFTER_MS } from '../../../../workers/webhooks/deliver-webhook';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
-import { invite, linkUser, newPerson, auditContextForPerson } from '../../../support/link';
+import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
 import { waitUntil } from '../../../support/wait-until';
 
 interface Received {
@@ -77,7 +78,8 @@ describe('link webhooks', () => {
     const person = await newPerson(mir);
     const { request, userRef } = await invite(mir, partner, 'raw-user-id');
     expect((await confirmLink(mir.ctx, request, person, auditContextForPerson())).kind).toBe('LINKED');
-    await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
+    await delivered(1);
+    await unlinkUser(mir, person, userRef);
     await delivered(2);
     const messages = received.map(({ headers, body }) => new Webhook(secret).verify(body, headers)) as {
       type: string;
@@ -88,9 +90,37 @@ describe('link webhooks', () => {
     const removed = messages.find(({ type }) => type === 'link.removed')!;
     expect(confirmed.data).toMatchObject({ userRef, linkedAt: expect.any(String) });
     expect(confirmed.data['inviteId']).toBe(request._id);
-    expect(removed.data).toMatchObject({ userRef, linkId: confirmed.data['linkId'], reason: 'IDENTITY_DELETED' });
+    expect(removed.data).toMatchObject({ userRef, linkId: confirmed.data['linkId'], reason: 'UNLINKED' });
     expect(JSON.stringify(messages)).not.toContain(person);
     expect(JSON.stringify(messages)).not.toContain('raw-user-id');
+  });
+
+  it('announces the deletion of a MIR account at an independent random time for each link', async () => {
+    const LINKS = 30;
+    await setWebhook();
+    const person = await newPerson(mir);
+    for (let n = 0; n < LINKS; n += 1) await linkUser(mir, partner, `u-${n}`, person);
+    await delivered(LINKS);
+    const startedAt = Date.now();
+    await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
+    const endedAt = Date.now();
+    const messages = (await deliveries()).filter(({ type }) => type === 'link.removed');
+    const dueAfterMs = messages.map(({ nextLookAt }) => nextLookAt.getTime() - startedAt).sort((a, b) => a - b);
+    expect(dueAfterMs).toHaveLength(LINKS);
+    expect(dueAfterMs[0]).toBeGreaterThanOrEqual(0);
+    expect(dueAfterMs.at(-1)).toBeLessThan(MAX_DELETION_NOTICE_DELAY_MS + endedAt - startedAt);
+    // A uniform delay misses either of these bounds less than once in 500 million runs.
+    expect(dueAfterMs[0]).toBeLessThan(MAX_DELETION_NOTICE_DELAY_MS / 2);
+    expect(dueAfterMs.at(-1)).toBeGreaterThan(MAX_DELETION_NOTICE_DELAY_MS / 2);
+    const jobs = await mir.ctx.queues.webhooks.getJobs();
+    const ids = new Set(messages.map(({ _id }) => _id));
+    expect(jobs.filter(({ data }) => ids.has((data as { id: string }).id))).toEqual([]);
+
+    // The sweep sends a message once it is due.
+    const { _id } = messages[0]!;
+    await mir.ctx.store.deliveries.model.updateOne({ _id }, { $set: { nextLookAt: new Date() } });
+    await delivered(LINKS + 1);
+    expect(received.at(-1)!.headers['webhook-id']).toBe(_id);
   });
 
   it('resends an unacknowledged message with the same ID and does not follow redirects', async () => {
