@@ -111,8 +111,6 @@ const EVENT_JOBS = {
    */
   checkOnAdd: eventChunkSchema.extend({ events: z.array(z.unknown()).min(1).max(MAX_EVENTS_PER_CHUNK) }),
   options: {
-    attempts: 8,
-    backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
     removeOnComplete: true,
     removeOnFail: KEEP_DEAD_LETTERS,
   },

@@ -1,4 +1,4 @@
-import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { z } from 'zod';
 import { serverEventId } from '../../shared/domain/event-id';
 import type { ChunkId, EventId, Tenant, UserRef } from '../../shared/domain/ids';
@@ -39,6 +39,9 @@ interface Deps {
   lane: EventLane;
 }
 
+/** Delay before a job whose steps failed unexpectedly is processed again. */
+const RETRY_AFTER_MS = 2_000;
+
 /** Maximum number of issues listed in a dead letter's reason. `dead-letters show` prints all issues. */
 const MAX_ISSUES_LISTED = 5;
 
@@ -65,12 +68,8 @@ function whyUnreadable(error: unknown): string {
   return listed.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
-async function finalizeAsFailed(
-  { finalize, tenantOfChunk, secrets }: Deps,
-  { id, data }: Job,
-  code: string,
-  message: string,
-): Promise<void> {
+/** Finalizes all events of a job as FAILED, because its payload is invalid. */
+async function finalizeUnreadable({ finalize, tenantOfChunk, secrets }: Deps, { id, data }: Job): Promise<void> {
   const partial = partialChunkSchema.safeParse(data);
   if (!partial.success) {
     const chunkId = id as ChunkId;
@@ -87,8 +86,8 @@ async function finalizeAsFailed(
         ? serverEventId(tenant as Tenant, chunkId as ChunkId, index)
         : idsOf(secrets.eventId, { ...partial.data, tenant: tenant as Tenant }, eventId as EventId).eventId,
     outcome: 'FAILED' as const,
-    code,
-    message,
+    code: 'PAYLOAD_UNREADABLE',
+    message: 'The queued payload could not be read.',
   }));
   await finalize({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, total: events.length, items });
 }
@@ -105,50 +104,49 @@ async function redactErased(deps: Deps, { id }: Job, { events, receivedAtMs }: E
   await redactStoredChunk(deps, job, ([, , userRef]) => isGone(userRef as UserRef));
 }
 
-/**
- * Processes an events job: commits the chunk, caches the signals and finalizes it. A job that cannot succeed is
- * finalized as FAILED, which the receipt shows, and becomes a dead letter. Replaying it is safe, because events that
- * are already stored are not stored again.
- */
-export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
+/** Commits the chunk, caches the signals and finalizes it. Throws an UnrecoverableError if any event is FAILED. */
+async function commitChunk(deps: Deps, job: Job): Promise<void> {
   const { committer, finalize, log, metrics, signal, lane } = deps;
   let chunk: EventChunk;
   try {
     chunk = withDerivedIds(deps.secrets.eventId, decodeChunk(eventsQueue.parse(job)));
   } catch (error) {
-    await finalizeAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
+    await finalizeUnreadable(deps, job);
     const why = whyUnreadable(error);
     log.error({ jobId: job.id, err: why }, 'queued payload unreadable');
     throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${why}`);
   }
-  const { chunkId, tenant, events, receivedAtMs, requestIds } = chunk;
+  const { chunkId, tenant, events, receivedAtMs } = chunk;
   const redelivered = job.attemptsStarted > 1 || job.stalledCounter > 0;
+  const items = await orAborted(committer.commit(chunk, { lane, redelivered }), signal);
+  const failed = items.filter(({ outcome }) => outcome === 'FAILED');
+  if (failed.length > 0) await redactErased(deps, job, chunk);
+  await finalize({ chunkId, tenant, total: events.length, items });
+  metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
+  if (failed.length === 0) return;
+  throw new UnrecoverableError(
+    `${failed[0]!.code}: ${failed.length} of ${events.length} events; first: ${failed[0]!.message}`,
+  );
+}
+
+/**
+ * Processes an events job. A job with FAILED events or an unreadable payload is finalized, which the receipt shows, and
+ * becomes a dead letter. Replaying it is safe, because events that are already stored are not stored again. After any
+ * other error, some of the events may be stored, so the job does not fail: it is processed again until it succeeds.
+ */
+export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
   try {
-    const items = await orAborted(committer.commit(chunk, { lane, redelivered }), signal);
-    const failed = items.filter(({ outcome }) => outcome === 'FAILED');
-    if (failed.length > 0) await redactErased(deps, job, chunk);
-    await finalize({ chunkId, tenant, total: events.length, items });
-    metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
-    if (failed.length === 0) return;
-    throw new UnrecoverableError(
-      `${failed[0]!.code}: ${failed.length} of ${events.length} events; first: ${failed[0]!.message}`,
-    );
+    await commitChunk(deps, job);
   } catch (error) {
     if (error instanceof UnrecoverableError) throw error;
-    // The process is stopping during an outage, so return the job to the queue. If that fails, the job becomes
-    // available again when its lock expires.
-    if (signal.aborted) {
+    // If returning or delaying the job fails, it becomes available again when its lock expires.
+    if (deps.signal.aborted) {
+      // The process is stopping during an outage.
       await job.moveToWait(token).catch(() => undefined);
       throw new WaitingError();
     }
-    const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-    log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'chunk commit failed');
-    if (last) {
-      await redactErased(deps, job, chunk).catch((reason: unknown) =>
-        log.error({ chunkId, err: messageOf(reason) }, 'redacting a dead letter failed, left to the erasures'),
-      );
-      await finalizeAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
-    }
-    throw error;
+    deps.log.warn({ jobId: job.id, err: messageOf(error) }, 'processing a chunk failed, retrying');
+    await job.moveToDelayed(Date.now() + RETRY_AFTER_MS, token).catch(() => undefined);
+    throw new DelayedError();
   }
 }

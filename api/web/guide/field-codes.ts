@@ -27,7 +27,8 @@ export const FIELD_CODES: Record<string, string> = {
 /** Remedies for the codes of FAILED items in a receipt. */
 export const RECEIPT_CODES: Record<string, string> = {
   STORE_REFUSED: 'Check the content of this event: the database rejected it. The rest of the batch is stored.',
-  COMMIT_FAILED: 'Resend the event with its idempotency key, or wait for the operator to replay it.',
+  COMMIT_FAILED:
+    'Only in receipts from earlier versions of MIR. The event may be stored. Resend it with its idempotency key.',
   PAYLOAD_UNREADABLE:
     'Resend the event with its idempotency key. Its data was damaged in the queue; report this to the operator.',
   AGENT_NOT_ALLOWED:
