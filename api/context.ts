@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type AuthorityStore, type Authorizer, createAuthorizer } from '../shared/authz/authorizer';
+import { type Authorizer, createAuthorizer } from '../shared/authz/authorizer';
 import {
   createIdentityCache,
   createSignalsCache,
@@ -19,7 +19,7 @@ import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
 import { closeQueues, type InspectedQueues, inspectQueues } from '../shared/queue/queues';
 import { createMailQueue, type MailQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep-open-chunks';
-import { authorityStore } from '../shared/authz/authority-store';
+import { type AuthorityStore, authorityStore } from '../shared/authz/authority-store';
 import { type AccountAuth, createAuth } from './accounts/auth';
 import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } from '../shared/authz/record-activity';
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
@@ -89,6 +89,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const guardedAuthority: AuthorityStore = {
     key: (hash, isAgent) => authorityReads.read(() => authority.key(hash, isAgent)),
     nodes: (ids) => authorityReads.read(() => authority.nodes(ids)),
+    latestErasure: (partnerId) => authorityReads.read(() => authority.latestErasure(partnerId)),
   };
   const signalsReads = createBreaker('signals-read', metrics);
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });

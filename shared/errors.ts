@@ -60,6 +60,7 @@ const OVERLOADS = {
   QUEUE_STORE_SILENT: 'the queue Redis did not respond to an authorization',
   AUTHORITY_CHANGING: "the key's cached rows stayed fenced for too long",
   FENCE_FAILED: 'the cached rows could not be fenced, so the change was not made',
+  CLOCK_NOT_ADVANCED: "the partner's clock could not be advanced, so the erasure was not made",
   FENCE_NOT_REMOVED: 'the change was committed, but its fence could not be removed',
   FSYNC_UNCONFIRMED: 'the events were queued, but Redis did not confirm their fsync',
   ADMISSION_EXPIRED: 'too much time passed between authorizing and queueing the events',

@@ -11,6 +11,7 @@ const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   QUEUE_STORE_SILENT: 'The queue did not respond. Retry the request.',
   AUTHORITY_CHANGING: 'The permissions of this API key are being changed. Retry the request.',
   FENCE_FAILED: 'The queue did not respond. Nothing was changed. Retry the request.',
+  CLOCK_NOT_ADVANCED: 'The queue did not respond. Nothing was changed. Retry the request.',
   FENCE_NOT_REMOVED:
     'Your change was saved, but it takes effect only once the queue responds again. Check the current state before retrying.',
   FSYNC_UNCONFIRMED:

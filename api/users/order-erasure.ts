@@ -1,13 +1,15 @@
 import { envOf, newId, partnerOf, type Tenant, type UserRef } from '../../shared/domain/ids';
 import { RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
 import { MAX_WAKE_UP_PRIORITY } from '../../shared/queue/wake-up-queue';
+import { overloaded } from '../../shared/errors';
+import { advancePastErasure } from '../../shared/redis/clock';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
 import { dropMembership } from '../links/remove-links';
 
-type ErasureDeps = LinkDeps & Pick<ApiContext, 'erasureQueue'>;
+type ErasureDeps = LinkDeps & Pick<ApiContext, 'erasureQueue' | 'queueLink' | 'keys'>;
 
 /** Delay before the sweep picks up a new erasure, so that the erasure's wake-up job can start it first. */
 const FIRST_SWEEP_AFTER_MS = 15_000;
@@ -28,7 +30,7 @@ async function wakeWorker({ store, erasureQueue }: ErasureDeps, { _id, tenant }:
 /**
  * Orders the erasure of a user. Once this resolves, the user is no longer linked and their events no longer count.
  * Readers see this immediately unless `cacheState` is `pending`. A worker then deletes the events. Events received
- * later start a new history. `askedAt` is a time from the Redis clock. Events committed after `askedAt` but before this
+ * later start a new history. `askedAt` is a time from the partner's clock. Events committed after `askedAt` but before this
  * transaction are erased too, because they would otherwise be stored but never counted.
  */
 export async function orderErasure(
@@ -38,7 +40,7 @@ export async function orderErasure(
   askedAt: Date,
   auditContext: AuditContext,
 ): Promise<{ erasure: ErasureDoc; cacheState: CacheState }> {
-  const { store } = deps;
+  const { store, queueLink, keys } = deps;
   const order = {
     _id: newId(`ers_${envOf(tenant)}`),
     tenant,
@@ -54,6 +56,10 @@ export async function orderErasure(
     const before = await store.users.get(tenant, userRef, session);
     const newest = await store.events.newestReceivedAt(tenant, userRef, session);
     const erasedAt = latest(askedAt, newest, before?.erasedAt);
+    // Before the commit: from then on, a worker may apply the erasure to events that are accepted afterward.
+    await advancePastErasure(queueLink.client, keys, partnerOf(tenant), erasedAt).catch((error: unknown) => {
+      throw overloaded('CLOCK_NOT_ADVANCED', 2, error);
+    });
     await store.deliveries.dropOfUser(tenant, userRef, session);
     await store.linkRequests.dropOfUser(tenant, userRef, session);
     const dropped = before?.identity

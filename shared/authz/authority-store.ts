@@ -1,12 +1,25 @@
-import type { AuthorityStore, StoredKey } from './authorizer';
-import type { Block, PathNode } from './credential';
+import type { Block, KeyFacts, PathNode } from './credential';
 import { PRESET_SCOPES } from '../domain/agent';
-import { envOf, partnerOf } from '../domain/ids';
+import { envOf, type PartnerId, partnerOf, tenantOf } from '../domain/ids';
 import { SCOPES } from '../domain/scopes';
 import type { Secrets } from '../domain/subject';
 import type { AgentDoc } from '../store/agents';
 import type { PartnerDoc } from '../store/partners';
 import type { Store } from '../store/store';
+
+/** A key in MongoDB: its facts, and its path from the partner to the key's own agent. */
+interface StoredKey {
+  facts: KeyFacts;
+  path: string[];
+}
+
+/** Reads from the MongoDB primary. `AGENT_KEY_REVOKED` means that the key belonged to an agent that was revoked. */
+export interface AuthorityStore {
+  key(hash: string, isAgent: boolean): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
+  nodes(ids: string[]): Promise<PathNode[]>;
+  /** Returns the time of a partner's latest erasure in either environment, or null if there is none. */
+  latestErasure(partnerId: PartnerId): Promise<Date | null>;
+}
 
 /** Partner keys have every scope on every plan, so a partner can still read and revoke its agents after a downgrade. */
 const PARTNER_SCOPES = [...SCOPES];
@@ -42,7 +55,7 @@ function agentNode(agent: AgentDoc): PathNode {
  * checks whether the key belonged to an agent that was revoked.
  */
 export function authorityStore(
-  { partners, agents }: Pick<Store, 'partners' | 'agents'>,
+  { partners, agents, erasures }: Pick<Store, 'partners' | 'agents' | 'erasures'>,
   { revokedKey }: Pick<Secrets, 'revokedKey'>,
 ): AuthorityStore {
   return {
@@ -77,5 +90,7 @@ export function authorityStore(
       ]);
       return [...(partner ? [partnerNode(partner)] : []), ...own.map(agentNode)];
     },
+
+    latestErasure: (partnerId) => erasures.latest((['live', 'test'] as const).map((env) => tenantOf(partnerId, env))),
   };
 }

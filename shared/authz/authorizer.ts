@@ -4,16 +4,17 @@ import { LRUCache } from 'lru-cache';
 import type { ParsedApiKey } from '../domain/api-key';
 import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
 import { MirError, overloaded } from '../errors';
+import { advancePastErasure } from '../redis/clock';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { type AuthorizeReply, scripts } from '../redis/scripts';
 import { ABANDONED_AFTER_MS } from '../queue/sweep-open-chunks';
+import type { AuthorityStore } from './authority-store';
 import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
 import {
   type Block,
   type Credential,
   credentialOf,
-  type KeyFacts,
   keyFactsSchema,
   nodeFactsSchema,
   type PathNode,
@@ -49,10 +50,10 @@ interface Entry {
   chunkIds: ChunkId[];
 }
 
-/** The result of authorization: the caller, the units granted, and the time on the Redis clock. */
+/** The result of authorization: the caller, the units granted, and the time. */
 export interface Admission {
   credential: Credential;
-  /** Time on the Redis clock. Null while Redis is down. */
+  /** Time on the partner's clock in Redis. Null while Redis is down. */
   nowMs: number | null;
   /** The tenant's watermark. Every event received before this time is finalized. Null while Redis is down. */
   watermarkMs: number | null;
@@ -74,23 +75,11 @@ export interface Authorizer {
   authorizeFromStore(key: PresentedKey, scope: Scope | null): Promise<Admission>;
   /**
    * Runs a change that affects authorization. While it runs, no process admits a caller based on the cached rows that
-   * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock
-   * from which the change is in effect everywhere. To shorten the time that callers wait, a change can also fence rows
+   * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the
+   * partner's clock from which the change is in effect everywhere. To shorten the time that callers wait, a change can also fence rows
    * itself right before it commits.
    */
   withInvalidation: WithInvalidation;
-}
-
-/** A key in MongoDB: its facts, and its path from the partner to the key's own agent. */
-export interface StoredKey {
-  facts: KeyFacts;
-  path: string[];
-}
-
-/** Reads from the MongoDB primary. `AGENT_KEY_REVOKED` means that the key belonged to an agent that was revoked. */
-export interface AuthorityStore {
-  key(hash: string, isAgent: boolean): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
-  nodes(ids: string[]): Promise<PathNode[]>;
 }
 
 /**
@@ -170,8 +159,12 @@ export function createAuthorizer(deps: {
       }
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
       await scripts.leaseAuthority(redis, slots.flat(), [epoch, token, LEASE_MS]);
-      const nodes = await store.nodes(stored.path);
+      const { partnerId } = stored.facts;
+      const [nodes, erasedAt] = await Promise.all([store.nodes(stored.path), store.latestErasure(partnerId)]);
       if (nodes.length !== stored.path.length) throw unknownKey();
+      // Every server authorizes a key only after it has been loaded into that server. A server that lost the clock, or
+      // whose clock is behind, therefore never assigns a time to an event that an earlier erasure covers.
+      if (erasedAt) await advancePastErasure(redis, keys, partnerId, erasedAt);
       const fill = (slot: [string, string], row: Record<string, string | number>): Promise<number> =>
         scripts.fillAuthority(redis, slot, [token, ROW_TTL_MS, ...Object.entries({ run: epoch, ...row }).flat()]);
       await Promise.all(nodes.map((node, n) => fill(slots[n]!, nodeRow(node))));
@@ -192,9 +185,10 @@ export function createAuthorizer(deps: {
     entries: Entry[],
   ): Promise<AuthorizeReply> => {
     const args = entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]);
-    const rows: [string, string] = [
+    const rows: [string, string, string] = [
       keys.credential(key.tag, key.hash),
       keys.openChunks(tenantOf(key.partnerId, key.env)),
+      keys.clock(key.tag),
     ];
     return scripts.authorize(redis, rows, [
       epochNow(),
@@ -281,6 +275,7 @@ export function createAuthorizer(deps: {
       onChanged: () => lookups.forgetUnknown(),
       redis,
       epochNow,
+      clockOf: keys.clock,
       slotsOf: (tag, { nodes = [], keyHashes = [] }) => [
         ...nodes.map((id) => nodeSlot(tag, id)),
         ...keyHashes.map((hash) => keySlot(tag, hash)),

@@ -35,16 +35,18 @@ export type WithInvalidation = <T>(
 ) => Promise<{ result: T; doneAtMs: number }>;
 
 /**
- * Creates `withInvalidation`. `slotsOf` returns the Redis keys of the affected rows and their leases. `onChanged` is
+ * Creates `withInvalidation`. `clockOf` returns the Redis key of a partner's clock, and `slotsOf` the
+ * keys of the affected rows and their leases. `onChanged` is
  * called after each change that was or may have been committed.
  */
 export function createWithInvalidation(deps: {
   redis: RedisLink['client'];
   epochNow: () => string;
+  clockOf: (tag: string) => string;
   slotsOf: (tag: string, affected: AffectedRows) => [row: string, lease: string][];
   onChanged: () => void;
 }): WithInvalidation {
-  const { redis, epochNow, slotsOf, onChanged } = deps;
+  const { redis, epochNow, clockOf, slotsOf, onChanged } = deps;
   const pause = (ms: number): Promise<void> => delay(ms, undefined, { ref: false });
 
   const removeUntilDone = async (removeFence: () => Promise<number>): Promise<void> => {
@@ -83,7 +85,7 @@ export function createWithInvalidation(deps: {
         if (required) throw overloaded('FENCE_FAILED', 2, error);
       }
     };
-    const removeFence = (): Promise<number> => scripts.removeFence(redis, fenced.flat(), [token]);
+    const removeFence = (): Promise<number> => scripts.removeFence(redis, [clockOf(tag), ...fenced.flat()], [token]);
     let result: Awaited<ReturnType<typeof change>>;
     try {
       await fence(affected);

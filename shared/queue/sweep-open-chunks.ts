@@ -66,8 +66,8 @@ export async function hasOpenChunks(
 }
 
 /**
- * Sweeps a tenant's oldest open chunks, so that its watermark advances. `nowMs` is a time from the Redis clock. Returns
- * the number of chunks that are no longer open.
+ * Sweeps a tenant's oldest open chunks, so that its watermark advances. `nowMs` is a time from the partner's clock.
+ * Returns the number of chunks that are no longer open.
  */
 export async function sweepOpenChunks(
   link: RedisLink,
@@ -85,7 +85,7 @@ export async function sweepOpenChunks(
 }
 
 /**
- * Sweeps chunks that have reserved bytes for longer than `ABANDONED_AFTER_MS`. `nowMs` is a time from the Redis clock. A
+ * Sweeps chunks that have reserved bytes for longer than `ABANDONED_AFTER_MS`. `nowMs` is a time from the server's clock. A
  * sweep is bounded: the next one continues where it stopped. Returns the number of chunks whose bytes were released.
  */
 export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {

@@ -17,6 +17,8 @@ export function redisKeys(keyspace: string) {
     nodeLease: (tag: string, id: string) => `${p}:{${tag}}:node-lease:${id}`,
     /** Prefix to which authorize.lua appends node IDs. */
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
+    /** The clock that both environments of a partner share. lib/partner-clock.lua documents it. */
+    clock: (tag: string) => `${p}:{${tag}}:clock`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
     /** A tenant's finalized chunks whose jobs may still exist, by the time when they were finalized. */
     finalizedChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:finalized-chunks`,

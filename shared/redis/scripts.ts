@@ -13,15 +13,19 @@ type Script<Keys extends readonly string[], Args extends readonly Argument[], Re
 
 type Command = (keyCount: number, ...keysAndArgs: Argument[]) => Promise<unknown>;
 
+const read = (file: string): string => readFileSync(join(__dirname, 'scripts', file), 'utf8');
+
 /**
- * Loads `scripts/<name>.lua` and defines it as a command on each connection that uses it. ioredis sends the script's
- * hash, and sends the full text only if the server has not cached the script.
+ * Loads `scripts/<name>.lua`, preceded by the functions in `scripts/lib` that it calls, and defines it as a command on
+ * each connection that uses it. ioredis sends the script's hash, and sends the full text only if the server has not
+ * cached the script.
  */
 function script<Keys extends readonly string[], Args extends readonly Argument[], Reply>(
   name: string,
+  { uses = [] }: { uses?: readonly string[] } = {},
 ): Script<Keys, Args, Reply> {
   const command = `mir:${name}`;
-  const lua = readFileSync(join(__dirname, 'scripts', `${name}.lua`), 'utf8');
+  const lua = [...uses.map((library) => read(`lib/${library}.lua`)), read(`${name}.lua`)].join('\n');
   return (redis, keys, args) => {
     if (!(command in redis)) redis.defineCommand(command, { lua });
     const commands = redis as unknown as Record<string, Command>;
@@ -53,7 +57,7 @@ type ReserveReply = [status: 'OK' | 'SHARE' | 'FULL', totalBytes: number, partne
 /** Every Lua script with the types of its keys, arguments and reply. Each file's header documents them. */
 export const scripts = {
   authorize: script<
-    [credential: string, openChunks: string],
+    [credential: string, openChunks: string, clock: string],
     [
       epoch: string,
       policy: string,
@@ -64,13 +68,16 @@ export const scripts = {
       ...costGrantChunkIds: Argument[],
     ],
     AuthorizeReply
-  >('authorize'),
+  >('authorize', { uses: ['partner-clock'] }),
   leaseAuthority: script<string[], [epoch: string, token: string, leaseMs: number], number>('lease-authority'),
   fillAuthority: script<RowAndLease, [token: string, ttlMs: number, ...fieldsAndValues: Argument[]], number>(
     'fill-authority',
   ),
   fenceAuthority: script<string[], [epoch: string, ttlMs: number, token: string], number>('fence-authority'),
-  removeFence: script<string[], [token: string], number>('remove-fence'),
+  removeFence: script<[clock: string, ...rowsAndLeases: string[]], [token: string], number>('remove-fence', {
+    uses: ['partner-clock'],
+  }),
+  advanceClock: script<[clock: string], [floorMs: number], number>('advance-clock', { uses: ['partner-clock'] }),
 
   fenceSignals: script<string[], [token: string, leaseMs: number], number>('fence-signals'),
   putNewerSignals: script<string[], [ttlSeconds: number, token: string, ...rows: string[]], number>(

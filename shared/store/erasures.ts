@@ -10,7 +10,7 @@ export interface ErasureDoc {
   tenant: Tenant;
   /** Removed when the erasure is done, so only the erasure's status remains. */
   userRef?: UserRef;
-  /** Everything received up to this time, according to the clock of the queue Redis, is erased. */
+  /** Everything received up to this time, according to the partner's clock, is erased. */
   erasedAt: Date;
   status: 'RUNNING' | 'DONE';
   eventsErased: number;
@@ -38,6 +38,7 @@ const schema = new Schema<ErasureDoc>(
 );
 schema.index({ status: 1, nextLookAt: 1 });
 schema.index({ tenant: 1, status: 1 });
+schema.index({ tenant: 1, erasedAt: -1 });
 schema.index({ expireAt: 1 }, { expireAfterSeconds: 0, partialFilterExpression: { status: 'DONE' } });
 
 export function erasuresStore(connection: Connection) {
@@ -69,6 +70,15 @@ export function erasuresStore(connection: Connection) {
     /** Counts a tenant's running erasures, up to `limit`. */
     async countRunning(tenant: Tenant, limit: number): Promise<number> {
       return model.countDocuments({ tenant, status: 'RUNNING' }, { limit });
+    },
+
+    /** Returns the time of the tenants' latest erasure, or null if there is none. */
+    async latest(tenants: readonly Tenant[]): Promise<Date | null> {
+      const each = tenants.map((tenant) =>
+        model.findOne({ tenant }, { erasedAt: 1 }).sort({ erasedAt: -1 }).lean<Pick<ErasureDoc, 'erasedAt'>>(),
+      );
+      const times = (await Promise.all(each)).flatMap((found) => (found ? [found.erasedAt.getTime()] : []));
+      return times.length > 0 ? new Date(Math.max(...times)) : null;
     },
 
     /** Returns the earliest due time of a running erasure, which may be in the past, or null if none is running. */

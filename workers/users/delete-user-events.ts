@@ -1,11 +1,11 @@
 import { DelayedError, type Job } from 'bullmq';
 import type { SignalsCache } from '../../shared/cache/signals-cache';
-import type { ChunkId, UserRef } from '../../shared/domain/ids';
+import { type ChunkId, partnerOf, type UserRef } from '../../shared/domain/ids';
 import type { Log } from '../../shared/log';
 import { removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
 import type { InspectedQueues } from '../../shared/queue/queues';
 import { findChunkJobs, hasOpenChunks, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
-import { redisNowMs } from '../../shared/redis/clock';
+import { advancePastErasure } from '../../shared/redis/clock';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
 import { refreshSignals } from '../events/put-signals';
@@ -82,7 +82,7 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
     }
     if ((await erasePage(deps, erasure, userRef)) === 0) break;
   }
-  const nowMs = await redisNowMs(link.client);
+  const nowMs = await advancePastErasure(link.client, keys, partnerOf(tenant), erasedAt);
   await sweepOpenChunks(link, keys, tenant, nowMs);
   // A chunk that is open is not finalized yet, so the finalized chunks are read only once no chunk is open.
   const isQueued =

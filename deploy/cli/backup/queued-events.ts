@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
+import { partnerOf } from '../../../shared/domain/ids';
 import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
 import { queueKeys, storedPayloads } from '../../../shared/queue/bullmq-internals';
 import { decodeChunk, EVENT_QUEUES, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
 import { createEventQueue } from '../../../shared/queue/event-queue';
+import { advanceClock } from '../../../shared/redis/clock';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Part } from './manifest';
 import { pack, unpack } from './packed-file';
@@ -63,6 +65,8 @@ export async function loadQueuedEvents(
         continue;
       }
       const { chunkId, tenant, receivedAtMs, events } = chunk;
+      // The clock of this server may be behind. An erasure must cover the events that were received before it.
+      await advanceClock(link.client, keys, partnerOf(tenant), receivedAtMs);
       await link.client.zadd(keys.openChunks(tenant), receivedAtMs, chunkId);
       const load = {
         openChunks: Number.POSITIVE_INFINITY,

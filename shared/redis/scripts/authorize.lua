@@ -6,6 +6,7 @@
 --
 -- KEYS[1]  credential row: hash with `run` (epoch), `path`, `scopes` and `body` (facts about the key)
 -- KEYS[2]  open chunks of the tenant: sorted set of chunk IDs, scored by the time of acceptance
+-- KEYS[3]  partner's clock, which assigns all times below, except those of the budgets
 --          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
 -- ARGV[1]  server's epoch; rows from other epochs are ignored
 -- ARGV[2]  policy: `events`, `requests` or `control`
@@ -52,15 +53,14 @@ for i, id in ipairs(ids) do
 end
 if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then rejection = rejection or 'SCOPE' end
 if ARGV[6] ~= '' then caps[1] = tonumber(ARGV[6]) end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now, server = partner_clock(KEYS[3])
 local tokens = {}
 for i, cap in pairs(caps) do
   tokens[i] = cap
   local budget = redis.call('GET', ARGV[5] .. ids[i])
   if budget then
     local t, at = string.match(budget, '^([^ ]+) (%d+)$')
-    tokens[i] = math.min(cap, tonumber(t) + math.max(0, now - tonumber(at)) * cap / 60000)
+    tokens[i] = math.min(cap, tonumber(t) + math.max(0, server - tonumber(at)) * cap / 60000)
   end
 end
 local tightest, smallest
@@ -91,7 +91,7 @@ end
 reply[7] = math.floor(left)
 if spent > 0 then
   for i in pairs(caps) do
-    redis.call('SET', ARGV[5] .. ids[i], string.format('%.3f %d', math.max(tokens[i] - spent, -caps[i]), now), 'PX', 120000)
+    redis.call('SET', ARGV[5] .. ids[i], string.format('%.3f %d', math.max(tokens[i] - spent, -caps[i]), server), 'PX', 120000)
   end
 end
 return reply

@@ -2,15 +2,16 @@
 -- Does not remove other holders' fences.
 -- An old row can exist if Redis lost the fence (flush or restart) or if another holder replaced it and finished first.
 --
--- KEYS     (row, lease) pairs
+-- KEYS[1]  partner's clock
+-- KEYS[2…] (row, lease) pairs
 -- ARGV[1]  holder's token
 --
--- Returns the next whole millisecond on the server's clock.
+-- Returns the next whole millisecond on the partner's clock.
 -- Every request that was authorized by the old rows arrived before this time.
-for i = 1, #KEYS, 2 do
+for i = 2, #KEYS, 2 do
   local row = redis.call('HMGET', KEYS[i], 'blocked', 'token')
   if row[1] ~= 'HOLD' or row[2] == ARGV[1] then redis.call('DEL', KEYS[i]) end
   redis.call('DEL', KEYS[i + 1])
 end
-local time = redis.call('TIME')
-return time[1] * 1000 + math.floor(time[2] / 1000) + 1
+local now = partner_clock(KEYS[1])
+return now + 1

@@ -7,7 +7,7 @@ import { scripts } from '../../../../shared/redis/scripts';
 import { testStores } from '../../../support/test-stores';
 
 const FOLDER = join(projectRoot(), 'shared/redis/scripts');
-const files = readdirSync(FOLDER);
+const files = readdirSync(FOLDER).filter((name) => name.endsWith('.lua'));
 const redis = new Redis(testStores().redisUrl);
 
 describe('Lua scripts', () => {

@@ -97,7 +97,10 @@ async function insertRows(own: Tenant): Promise<void> {
   );
   for (let n = 0; n < 3 * PAGE_SIZE; n += 1) await insertPartner(store, { createdAt: at(n * 20) });
   const outbox = (kind: string, status: string) =>
-    numbers.map((n) => ({ _id: idOf(kind, own, n), tenant: own, status, nextLookAt: at(n), dueAt: at(n) }));
+    numbers.map((n) => {
+      const times = { nextLookAt: at(n), dueAt: at(n), erasedAt: at(n) };
+      return { _id: idOf(kind, own, n), tenant: own, status, ...times };
+    });
   await insert(store.erasures.model, outbox('ers', 'RUNNING'));
   await insert(store.deliveries.model, outbox('dlv', 'OPEN'));
   await insert(store.cacheOutbox.model, outbox('ref', 'OPEN'));
@@ -221,6 +224,7 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['the last sealed audit entry', () => store.audit.lastSealed(tenant)],
   ["a user's events to export", () => firstOf(store.events.ofUser(tenant, userRef))],
   ['due erasures', () => store.erasures.due(at(0), at(ROWS), PAGE_SIZE)],
+  ['the latest erasure', () => store.erasures.latest([tenant])],
   ['due deliveries', () => store.deliveries.due(at(0), at(ROWS), PAGE_SIZE)],
   ['due cache outbox entries', () => store.cacheOutbox.due(at(ROWS), PAGE_SIZE)],
   ['due cascades', () => store.cascades.due(at(ROWS), PAGE_SIZE)],

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { redisNowMs } from '../../../../shared/redis/clock';
+import { anEvent } from '../../../support/builders';
+import { eventJobsOf } from '../../../support/event-jobs';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { insertAgent } from '../../../support/insert-agent';
+import { waitUntil } from '../../../support/wait-until';
+
+const HOUR_MS = 3_600_000;
+/** Time that a test may take. */
+const SLACK_MS = 10_000;
+
+let mir: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  mir = await startHarness();
+});
+afterAll(() => mir.close());
+beforeEach(async () => {
+  partner = await mir.partner();
+});
+
+const serverNowMs = (): Promise<number> => redisNowMs(mir.ctx.queueLink.client);
+/** Stores the partner's clock as it was when the server's clock showed `serverMs`. */
+const setClock = (nowMs: number, serverMs: number): Promise<unknown> =>
+  mir.ctx.queueLink.client.set(mir.ctx.keys.clock(partner.key.tag), `${nowMs} ${serverMs}`);
+/** Sets the partner's clock as if the server's clock had stepped back by an hour since. Returns the clock's time. */
+const stepBack = async (): Promise<number> => {
+  const nowMs = (await serverNowMs()) + HOUR_MS;
+  await setClock(nowMs, nowMs);
+  return nowMs;
+};
+const read = async (): Promise<{ nowMs: number; watermarkMs: number }> => {
+  const { nowMs, watermarkMs } = await mir.ctx.authorizer.authorize(partner.key, 'requests', null, []);
+  return { nowMs: nowMs!, watermarkMs: watermarkMs! };
+};
+
+describe("a partner's clock", () => {
+  it("shows the server's time", async () => {
+    const before = await serverNowMs();
+    const { nowMs } = await read();
+    expect(nowMs).toBeGreaterThanOrEqual(before);
+    expect(nowMs).toBeLessThanOrEqual(await serverNowMs());
+    await setClock(before - HOUR_MS, before - HOUR_MS);
+    expect((await read()).nowMs).toBeGreaterThanOrEqual(nowMs);
+    expect((await read()).nowMs).toBeLessThanOrEqual(await serverNowMs());
+  });
+
+  it("never goes back, but keeps running, after the server's clock has stepped back", async () => {
+    const lastMs = await stepBack();
+    const first = await read();
+    expect(first.nowMs).toBeGreaterThanOrEqual(lastMs);
+    expect(first.nowMs).toBeLessThan(lastMs + SLACK_MS);
+    expect(first.watermarkMs).toBe(first.nowMs);
+    await waitUntil('the clock has advanced', async () => (await read()).nowMs > first.nowMs + 50);
+  });
+
+  it("runs at half speed until the server's clock has caught up", async () => {
+    const serverMs = await serverNowMs();
+    await setClock(serverMs + HOUR_MS, serverMs - 2 * SLACK_MS);
+    const leadMs = (await read()).nowMs - (serverMs + HOUR_MS);
+    expect(leadMs).toBeGreaterThanOrEqual(SLACK_MS);
+    expect(leadMs).toBeLessThan(2 * SLACK_MS);
+    // A clock that is ahead by an hour less a millisecond has caught up after two hours.
+    await setClock(serverMs - HOUR_MS - 1, serverMs - 2 * HOUR_MS);
+    expect((await read()).nowMs).toBeLessThanOrEqual(await serverNowMs());
+  });
+
+  it('assigns times in order, so a kill does not cover events that were accepted before it', async () => {
+    const { apiKey, agentId } = await insertAgent(mir.ctx.store, partner);
+    const queue = eventJobsOf(mir.ctx.queues);
+    await stepBack();
+    await queue.pause();
+    try {
+      const sent = await mir.client.post('/v1/events', apiKey, anEvent({ idempotencyKey: 'k' }));
+      expect(sent.status).toBe(202);
+      const killed = await mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, partner.liveKey, {});
+      expect(killed.status).toBe(202);
+      expect(Date.parse(killed.body.effectiveAt)).toBeGreaterThan(Date.parse(sent.body.receivedAt));
+      await queue.resume();
+      await mir.drained();
+      const { body } = await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, partner.liveKey);
+      expect(body).toMatchObject({ persisted: 1, failed: 0 });
+    } finally {
+      await queue.resume();
+    }
+  });
+});
