@@ -60,7 +60,10 @@ for i, cap in pairs(caps) do
   local budget = redis.call('GET', ARGV[5] .. ids[i])
   if budget then
     local t, at = string.match(budget, '^([^ ]+) (%d+)$')
-    tokens[i] = math.min(cap, tonumber(t) + math.max(0, server - tonumber(at)) * cap / 60000)
+    -- After the server's clock has stepped back by more than a minute, in which any budget refills, the budget is full.
+    if tonumber(at) <= server + 60000 then
+      tokens[i] = math.min(cap, tonumber(t) + math.max(0, server - tonumber(at)) * cap / 60000)
+    end
   end
 end
 local tightest, smallest

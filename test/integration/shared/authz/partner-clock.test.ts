@@ -85,4 +85,14 @@ describe("a partner's clock", () => {
       await queue.resume();
     }
   });
+
+  it("does not keep a budget exhausted after the server's clock has stepped back", async () => {
+    const { partnerId, liveKey, key } = await mir.partner({ limits: { eventsPerMinute: 1, requestsPerMinute: 100 } });
+    expect((await mir.client.post('/v1/events', liveKey, anEvent())).status).toBe(202);
+    expect((await mir.client.post('/v1/events', liveKey, anEvent())).status).toBe(429);
+    const budget = mir.ctx.keys.budget(key.tag, 'live', 'events') + partnerId;
+    await mir.ctx.queueLink.client.set(budget, `0.000 ${(await serverNowMs()) + HOUR_MS}`);
+    expect((await mir.client.post('/v1/events', liveKey, anEvent())).status).toBe(202);
+    expect((await mir.client.post('/v1/events', liveKey, anEvent())).status).toBe(429);
+  });
 });
