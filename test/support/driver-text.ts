@@ -1,4 +1,4 @@
-import type { OwnStore } from './own-stores';
+import type { OwnStore } from './own-store';
 
 /**
  * Error texts from drivers, databases and the operating system, and internal names. None of these may reach a client.

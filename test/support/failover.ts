@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import type { OwnStore } from './own-stores';
-import type { TcpProxy } from './tcp-proxy';
+import type { OwnStore } from './own-store';
+import type { TcpProxy } from './open-tcp-proxy';
 import { waitUntil } from './wait-until';
 
 /** Server options that make a full sync start immediately. By default, Redis waits 5 s for more replicas. */

@@ -8,8 +8,11 @@ import { type IdentityId, newId } from '../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { Harness, TestPartner } from './harness';
 
+/** What linking needs of a harness. */
+type LinkedMir = Pick<Harness, 'ctx' | 'client'>;
+
 /** Inserts a MIR account into the database. */
-export async function newPerson({ ctx }: Harness): Promise<IdentityId> {
+export async function newPerson({ ctx }: Pick<Harness, 'ctx'>): Promise<IdentityId> {
   const identityId = newId('idn') as IdentityId;
   const now = new Date();
   const email = `${identityId}@example.org`;
@@ -27,7 +30,7 @@ export const auditContextForPerson = (): AuditContext => ({
 
 /** Creates an invitation for a user and reads it as the invited person would. */
 export async function invite(
-  mir: Harness,
+  mir: LinkedMir,
   partner: TestPartner,
   userExternalId: string,
   more: Record<string, unknown> = {},
@@ -45,7 +48,7 @@ export async function invite(
 
 /** Creates an invitation for a user and confirms it as the given person. */
 export async function linkUser(
-  mir: Harness,
+  mir: LinkedMir,
   partner: TestPartner,
   userExternalId: string,
   identityId: IdentityId,
@@ -56,7 +59,7 @@ export async function linkUser(
 }
 
 /** Removes the link between a person and an account, as the person would. */
-export async function unlinkUser(mir: Harness, identityId: IdentityId, userRef: string): Promise<string> {
+export async function unlinkUser(mir: LinkedMir, identityId: IdentityId, userRef: string): Promise<string> {
   const docs = await mir.ctx.store.memberships.ofIdentity(identityId);
   const account = docs.flatMap(({ members }) => members).find((member) => member.userRef === userRef);
   if (!account) throw new Error('the link does not exist');

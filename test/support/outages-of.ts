@@ -1,4 +1,4 @@
-import type { OwnStore } from './own-stores';
+import type { OwnStore } from './own-store';
 
 /** Returns the ways in which a server can become unavailable, as rows for `describe.each`. */
 export function outagesOf(server: () => OwnStore) {

@@ -9,10 +9,13 @@ export interface QueueView {
   queue: EventJobs;
 }
 
-const views = new WeakMap<Harness, QueueView>();
+/** What `viewQueue` needs of a harness. */
+export type ViewedMir = Pick<Harness, 'env' | 'ctx' | 'atClose'>;
+
+const views = new WeakMap<ViewedMir, QueueView>();
 
 /** Returns a harness's queue view, which closes with the harness. */
-export function viewQueue(mir: Harness): QueueView {
+export function viewQueue(mir: ViewedMir): QueueView {
   const existing = views.get(mir);
   if (existing) return existing;
   const redis = new Redis(mir.env['REDIS_URL']!, { maxRetriesPerRequest: null });

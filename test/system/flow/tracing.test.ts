@@ -6,7 +6,8 @@ import { register, spawn } from '../../support/agents';
 import { anEvent } from '../../support/builders';
 import { type Collector, KINDS, type Span, testCollectors } from '../../support/collector';
 import { freshEnv, type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { type TestProcess, testProcesses } from '../../support/processes';
+import { testProcesses } from '../../support/processes';
+import type { TestProcess } from '../../support/start-process';
 import { waitUntil } from '../../support/wait-until';
 
 const start = testProcesses();

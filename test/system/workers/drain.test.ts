@@ -13,7 +13,7 @@ import { anEvent } from '../../support/builders';
 import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import { viewQueue } from '../../support/queue-view';
-import type { OwnStore } from '../../support/own-stores';
+import type { OwnStore } from '../../support/own-store';
 import { isReachable } from '../../support/reach';
 import { waitUntil } from '../../support/wait-until';
 

@@ -9,7 +9,7 @@ import { anEvent } from '../../../support/builders';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { resolveUser } from '../../../support/resolve-user';
 import { waitUntil } from '../../../support/wait-until';
 

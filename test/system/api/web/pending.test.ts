@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness, TestPartner } from '../../../support/harness';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { loggedIn, PASSWORD, startHarnessForPeople } from '../../../support/people';
 import { waitUntil } from '../../../support/wait-until';
 

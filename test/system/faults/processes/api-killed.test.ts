@@ -4,7 +4,7 @@ import type { TestResponse } from '../../../support/client';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
-import type { TestProcess } from '../../../support/processes';
+import type { TestProcess } from '../../../support/start-process';
 import { waitUntil } from '../../../support/wait-until';
 
 /** Enough clients for a transaction to be open almost all the time. */

@@ -5,7 +5,7 @@ import { statusWith } from '../../../support/partners';
 import { growTree } from '../../../support/grow-tree';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 
 /**

@@ -9,7 +9,7 @@ import {
 import { anEvent } from '../../../support/builders';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 
 /** Longer than the test takes. */

@@ -14,7 +14,7 @@ import { anEvent } from '../../../support/builders';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import { viewQueue } from '../../../support/queue-view';
-import type { TestProcess } from '../../../support/processes';
+import type { TestProcess } from '../../../support/start-process';
 
 const APIS = 2;
 const WORKERS = 4;

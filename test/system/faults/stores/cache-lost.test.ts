@@ -16,7 +16,7 @@ import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import { expectFromCache, resolveUser } from '../../../support/resolve-user';
 import { viewQueue } from '../../../support/queue-view';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 
 const { ownRedis, serve } = faultEnvironment();

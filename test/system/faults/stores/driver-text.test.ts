@@ -11,7 +11,7 @@ import { ADMIN_TOKEN, type Harness, type TestPartner } from '../../../support/ha
 import { insertAgent } from '../../../support/insert-agent';
 import { type OidcServer, oidcServers } from '../../../support/oidc-server';
 import { outagesOf } from '../../../support/outages-of';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { startHarnessForPeople } from '../../../support/people';
 import { waitUntil } from '../../../support/wait-until';
 

@@ -12,7 +12,7 @@ import { follow, onServer, SYNC_AT_ONCE } from '../../../support/failover';
 import { faultEnvironment } from '../../../support/fault-environment';
 import { freshEnv } from '../../../support/harness';
 import { keepSubmitting } from '../../../support/keep-submitting';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { failedStart } from '../../../support/processes';
 import { tcpProxies } from '../../../support/tcp-proxy';
 

@@ -23,7 +23,7 @@ import {
 } from '../../../support/failover';
 import { faultEnvironment } from '../../../support/fault-environment';
 import { invite, linkUser, newPerson, unlinkUser } from '../../../support/link';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { tcpProxies } from '../../../support/tcp-proxy';
 import { waitUntil } from '../../../support/wait-until';
 

@@ -11,7 +11,7 @@ import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import { outagesOf } from '../../../support/outages-of';
 import { viewQueue } from '../../../support/queue-view';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 
 /** Set FAULT_OUTAGE_SECONDS for longer outages. */

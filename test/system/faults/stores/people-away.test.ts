@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { confirmedAccount, logIn, signedInAs, anonymousSession, startHarnessForPeople } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
 import { succeeds, waitUntil } from '../../../support/wait-until';

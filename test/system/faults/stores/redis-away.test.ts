@@ -12,7 +12,7 @@ import {
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import { outagesOf } from '../../../support/outages-of';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 
 /** The API contract's time limit for rejecting a request. The tests' client gives up after this time. */

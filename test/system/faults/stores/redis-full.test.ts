@@ -10,7 +10,7 @@ import {
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import { viewQueue } from '../../../support/queue-view';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 import { testStores } from '../../../support/test-stores';
 

@@ -8,7 +8,7 @@ import { faultEnvironment } from '../../../support/fault-environment';
 import { type GrownAgent, growTree } from '../../../support/grow-tree';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 import { isSlowMongo } from '../../../support/test-stores';
 

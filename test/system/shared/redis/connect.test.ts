@@ -4,7 +4,7 @@ import { createLog } from '../../../../shared/log';
 import { connectRedis, type LinkRole, type RedisLink } from '../../../../shared/redis/connect';
 import { onServer } from '../../../support/failover';
 import { faultEnvironment } from '../../../support/fault-environment';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { tcpProxies } from '../../../support/tcp-proxy';
 import { succeeds, waitUntil } from '../../../support/wait-until';
 

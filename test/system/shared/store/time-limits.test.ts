@@ -3,7 +3,7 @@ import { connectStore } from '../../../../shared/store/connect';
 import { classifyStoreError } from '../../../../shared/store/errors';
 import { createStore, type Store } from '../../../../shared/store/store';
 import { faultEnvironment } from '../../../support/fault-environment';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 import { rawCollection } from '../../../support/raw-collection';
 

@@ -10,7 +10,7 @@ import { type Committer, createCommitter } from '../../../../workers/events/comm
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
-import type { OwnStore } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-store';
 import { waitUntil } from '../../../support/wait-until';
 
 const { closeAtEnd, ownRedis, serve } = faultEnvironment();

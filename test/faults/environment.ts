@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { type ApiContext, createApiContext } from '../../api/context';
+import { readConfig } from '../../shared/config/config';
+import { openRuntime } from '../../shared/runtime';
+import { type OpenedStore, openOwnMongo, openOwnRedis } from '../support/own-store';
+import { openTcpProxy, type TcpProxy } from '../support/open-tcp-proxy';
+import { type ViewedMir, viewQueue } from '../support/queue-view';
+import { findFaketime, shiftedServer } from './clock';
+import { type Disk, openDisk } from './disk';
+import { type Supervised, supervise } from './supervised';
+
+const MIB = 1024 * 1024;
+/** Sizes of the stores' disks, which are sparse files. */
+const REDIS_DISK_BYTES = 12 * 1024 * MIB;
+const MONGO_DISK_BYTES = 48 * 1024 * MIB;
+export const MAX_MEMORY_BYTES = 1024 * MIB;
+const APIS = 2;
+const WORKERS = 2;
+
+/** A store and the proxy between it and MIR's processes. */
+export interface ProxiedStore {
+  server: OpenedStore;
+  proxy: TcpProxy;
+  /** Null if the store has no disk of its own, with the reason in `noDisk`. */
+  disk: Disk | null;
+  noDisk: string;
+}
+
+export interface FaultEnvironment {
+  folder: string;
+  env: Record<string, string>;
+  redis: ProxiedStore;
+  /** The cache's Redis. */
+  cache: ProxiedStore;
+  mongo: ProxiedStore;
+  apis: Supervised[];
+  workers: Supervised[];
+  processes: Supervised[];
+  /** An API in this process, for the tests' own work. It uses the proxies, like MIR's processes. */
+  ctx: ApiContext;
+  view: ReturnType<typeof viewQueue>;
+  /** Runs commands on the queue Redis, or on the cache's, without a proxy. */
+  onRedis: <T>(work: (redis: Redis) => Promise<T>, store?: ProxiedStore) => Promise<T>;
+  /** Starts Redis under a clock that `setOffset` shifts, or with the real clock. Takes effect at its next restart. */
+  shiftRedisClock(offsetFile: string | null): void;
+  close(): Promise<void>;
+}
+
+interface Options {
+  durability: string;
+  /** Whether the stores get disks of their own, which faults can fill. */
+  disks: boolean;
+  onExit: (what: string) => void;
+}
+
+/** Starts the stores, the proxies and MIR's processes. */
+export async function openFaultEnvironment({ durability, disks, onExit }: Options): Promise<FaultEnvironment> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'mir-faults-'));
+  const closing: (() => Promise<unknown> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of closing.toReversed()) await end();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    return await open(folder, { durability, disks, onExit }, closing, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(
+  folder: string,
+  { durability, disks, onExit }: Options,
+  closing: (() => Promise<unknown> | void)[],
+  close: () => Promise<void>,
+): Promise<FaultEnvironment> {
+  let offsetFile: string | null = null;
+  const storeOn = async (
+    name: string,
+    diskBytes: number | null,
+    start: (dataDir: string) => Promise<OpenedStore>,
+  ): Promise<ProxiedStore> => {
+    const opened = diskBytes === null ? 'only faults of the disk need one' : await openDisk(folder, name, diskBytes);
+    const disk = typeof opened === 'string' ? null : opened;
+    if (disk) closing.push(() => disk.end());
+    const server = await start(path.join(folder, name));
+    closing.push(() => server.kill());
+    const proxy = await openTcpProxy(server.url);
+    closing.push(() => proxy.close());
+    return { server, proxy, disk, noDisk: typeof opened === 'string' ? opened : '' };
+  };
+  const faketime = findFaketime();
+  const redisEnv = (): NodeJS.ProcessEnv =>
+    offsetFile === null || faketime === null ? process.env : shiftedServer(folder, faketime, offsetFile);
+  const redis = await storeOn('redis', disks ? REDIS_DISK_BYTES : null, (dataDir) =>
+    openOwnRedis({ dataDir, env: redisEnv, args: ['--maxmemory', String(MAX_MEMORY_BYTES)] }),
+  );
+  const cache = await storeOn('cache', null, (dataDir) => openOwnRedis({ dataDir, args: ['--appendonly', 'no'] }));
+  const mongo = await storeOn('mongo', disks ? MONGO_DISK_BYTES : null, (dataDir) => openOwnMongo({ dataDir }));
+  const env: Record<string, string> = {
+    NODE_ENV: 'test',
+    MONGO_URL: mongo.proxy.url,
+    REDIS_URL: redis.proxy.url,
+    CACHE_REDIS_URL: cache.proxy.url,
+    KEYSPACE: 'faults',
+    SUBJECT_PEPPER: 'faults-pepper-0123456789abcdef0123456789',
+    ADMIN_TOKEN: 'faults-admin-token-0123456789abcdef0123456789',
+    QUEUE_DURABILITY: durability,
+    LOG_LEVEL: 'warn',
+  };
+  const ctx = await createApiContext(await openRuntime(readConfig({ ...env, LOG_LEVEL: 'silent' }), 'api'));
+  closing.push(() => ctx.close());
+  const viewed: ViewedMir = { ctx, env, atClose: (end) => void closing.push(async () => end()) };
+  const processesOf = (program: 'api' | 'worker', count: number): Supervised[] =>
+    Array.from({ length: count }, (_, n) => supervise({ name: `${program}-${n + 1}`, program, env }, onExit));
+  const apis = processesOf('api', APIS);
+  const workers = processesOf('worker', WORKERS);
+  const processes = [...apis, ...workers];
+  closing.push(() => Promise.all(processes.map((one) => one.kill9())));
+  await Promise.all(processes.map((one) => one.start()));
+  return {
+    folder,
+    env,
+    redis,
+    cache,
+    mongo,
+    apis,
+    workers,
+    processes,
+    ctx,
+    view: viewQueue(viewed),
+    onRedis: async (work, store = redis) => {
+      const client = new Redis(store.server.url);
+      try {
+        return await work(client);
+      } finally {
+        client.disconnect();
+      }
+    },
+    shiftRedisClock: (file) => {
+      offsetFile = file;
+    },
+    close,
+  };
+}

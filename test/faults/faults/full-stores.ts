@@ -1,0 +1,57 @@
+import { MAX_MEMORY_BYTES, type ProxiedStore } from '../environment';
+import type { Fault, Stage } from './fault';
+
+const RANGE = { from: 5, to: 20 };
+const MIB = 1024 * 1024;
+
+async function fullMemory({ environment, random, note, hold }: Stage): Promise<void> {
+  const setLimit = (bytes: number): Promise<unknown> =>
+    environment.onRedis((redis) => redis.config('SET', 'maxmemory', String(bytes)));
+  const info = await environment.onRedis((redis) => redis.info('memory'));
+  const used = Number(/^used_memory:(\d+)/m.exec(info)![1]);
+  const spare = random.pick([-MIB, MIB]);
+  note(spare < 0 ? 'over the limit' : '1 MiB below the limit');
+  await setLimit(used + spare);
+  await hold();
+  await setLimit(MAX_MEMORY_BYTES);
+}
+
+const fullDisk = (pick: (stage: Stage) => ProxiedStore) => async (stage: Stage) => {
+  const { disk, server } = pick(stage);
+  await disk!.fill();
+  await stage.hold();
+  disk!.free();
+  stage.ended();
+  if (server.isRunning()) return stage.note('the server kept running');
+  stage.note('the server exited');
+  await server.restart();
+};
+
+export const FULL_STORES: Fault[] = [
+  {
+    number: 20,
+    name: 'Redis full',
+    does: 'the memory limit of the queue Redis is lowered to what is used, for 5–20 s',
+    invariant: 'accepted events remain, and workers resume by themselves',
+    seconds: RANGE,
+    run: fullMemory,
+  },
+  {
+    number: 21,
+    name: 'full disk of Redis',
+    does: 'the disk with the append-only file is full for 5–20 s',
+    invariant: 'nothing is accepted that Redis cannot write, and writes resume by themselves',
+    seconds: RANGE,
+    unavailable: ({ redis }) => (redis.disk ? null : redis.noDisk),
+    run: fullDisk(({ environment }) => environment.redis),
+  },
+  {
+    number: 28,
+    name: 'full disk of MongoDB',
+    does: 'the disk of MongoDB is full for 5–20 s; the server is restarted if it exits',
+    invariant: 'no event is reported as FAILED; all are stored afterward',
+    seconds: RANGE,
+    unavailable: ({ mongo }) => (mongo.disk ? null : mongo.noDisk),
+    run: fullDisk(({ environment }) => environment.mongo),
+  },
+];
