@@ -41,6 +41,8 @@ export interface Oracle {
   userOf(partner: ExpectedPartner, name: string): ExpectedUser;
   acknowledge(partner: ExpectedPartner, name: string, eventId: string, receivedAtMs: number): void;
   sampleReceipt(receipt: SampledReceipt, random: Random): void;
+  /** Accepts any outcomes in a receipt, because a repeat of its events was submitted. */
+  forgetOutcomes(receiptId: string): void;
   noteAudited(partner: ExpectedPartner, action: string): void;
   /** Checks a response, and again at the next checkpoint. Returns how it contradicts its watermark, or null. */
   observe(who: string, user: ExpectedUser, observation: Observation): string | null;
@@ -85,6 +87,10 @@ export function createOracle(partners: ExpectedPartner[]): Oracle {
       if (slot > MAX_RECEIPTS_PER_KIND) return;
       const sameKind = oracle.receipts.filter(({ kind }) => kind === receipt.kind);
       oracle.receipts[oracle.receipts.indexOf(sameKind[slot - 1]!)] = receipt;
+    },
+    forgetOutcomes: (receiptId) => {
+      const sample = oracle.receipts.find((receipt) => receipt.receiptId === receiptId);
+      if (sample) sample.outcomes = {};
     },
     noteAudited: ({ tenant }, action) => {
       const counts = oracle.audited.get(tenant) ?? {};

@@ -24,7 +24,7 @@ export interface EventClientOptions {
 
 /** Returns a function that makes one submission, which the random numbers choose. */
 export function eventClient(deps: ClientDeps, options: EventClientOptions): () => Promise<void> {
-  const { random, transport } = deps;
+  const { oracle, random, transport } = deps;
   const { partner, key, name, users, batch, types = TYPES, unkeyed = true, pace } = options;
   const remembered: Acknowledged[] = [];
   const single = batch.to === 1;
@@ -62,9 +62,10 @@ export function eventClient(deps: ClientDeps, options: EventClientOptions): () =
   };
   const sendRepeat = async (): Promise<void> => {
     if (remembered.length === 0) return sendFresh();
-    const { submission, eventIds } = random.pick(remembered);
+    const { submission, eventIds, receiptId } = random.pick(remembered);
     await pace(submission.events.length);
     // The original may still be queued, so either of the two may be the one that is stored.
+    oracle.forgetOutcomes(receiptId);
     await submit(deps, { ...submission, kind: 'repeat', fresh: false, eventIds, outcomes: {} });
   };
   const sendConflict = async (): Promise<void> => {
