@@ -72,6 +72,8 @@ const OUTAGES = {
   TransactionExceededLifetimeLimit: 290,
   ConnectionPoolExpired: 317,
   TemporarilyUnavailable: 365,
+  /** An administrator blocks writes, for example while the data is copied to another cluster. */
+  UserWritesBlocked: 371,
   ReauthenticationRequired: 391,
   IngressRequestRateLimitExceeded: 462,
   AtlasError: 8_000,

@@ -33,6 +33,7 @@ describe('classifyStoreError', () => {
     ['an election in progress', 11_602],
     ['a write concern that cannot be satisfied now', 100],
     ['a full disk', 14_031],
+    ['a server that blocks writes', 371],
   ])('treats %s as transient', (_, code) => {
     expect(classifyStoreError(fromServer(code))).toBe('transient');
     expect(classifyStoreError(fromBulk(code))).toBe('transient');
