@@ -26,7 +26,11 @@ export function httpClient(port: number, connections: number, timeoutMs = 0): Ht
         res.on('error', reject);
         res.on('end', () => {
           const answer = Buffer.concat(parts).toString();
-          resolve({ status: res.statusCode!, body: answer === '' ? {} : JSON.parse(answer) });
+          try {
+            resolve({ status: res.statusCode!, body: answer === '' ? {} : JSON.parse(answer) });
+          } catch (error) {
+            reject(error as Error);
+          }
         });
       });
       req.on('error', reject);

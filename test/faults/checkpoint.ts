@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { UserRef } from '../../shared/domain/ids';
+import type { Tenant, UserRef } from '../../shared/domain/ids';
 import type { FaultEnvironment } from './environment';
 import { differences } from './oracle/expected';
 import type { ExpectedPartner, SampledReceipt } from './oracle/oracle';
@@ -201,8 +201,32 @@ async function checkAudit(deps: Deps): Promise<void> {
   }
 }
 
-/** Waits until all submissions are processed, and compares everything that the chapter's clients know. */
-export async function runCheckpoint(deps: Deps): Promise<void> {
+/** The stored events of a tenant whose chapter is over. They must not change any more. */
+export interface StoredTotal {
+  name: string;
+  tenant: Tenant;
+  events: number;
+}
+
+const countEvents = ({ ctx }: FaultEnvironment, tenant: Tenant): Promise<number> =>
+  ctx.store.events.model.countDocuments({ tenant });
+
+/** Reports tenants of earlier chapters whose events have changed since, for example because a job ran again. */
+export async function recount(
+  { environment, report }: Pick<Deps, 'environment' | 'report'>,
+  totals: readonly StoredTotal[],
+): Promise<void> {
+  for (const { name, tenant, events } of totals) {
+    const now = await countEvents(environment, tenant);
+    if (now !== events) report(`${name} (${tenant}) had ${events} events at its checkpoint, and ${now} at the end`);
+  }
+}
+
+/**
+ * Waits until all submissions are processed, and compares everything that the chapter's clients know. Returns the number
+ * of stored events of each partner.
+ */
+export async function runCheckpoint(deps: Deps): Promise<StoredTotal[]> {
   const { traffic, report } = deps;
   await traffic.stop();
   await untilDrained(deps);
@@ -211,5 +235,13 @@ export async function runCheckpoint(deps: Deps): Promise<void> {
   await checkReceipts(deps);
   await checkAudit(deps);
   traffic.oracle.recheck().slice(0, MAX_LISTED).forEach(report);
-  traffic.oracle.counted.checkpoints += 1;
+  const { oracle } = traffic;
+  oracle.counted.checkpoints += 1;
+  return Promise.all(
+    oracle.partners.map(async ({ name, tenant }) => ({
+      name,
+      tenant,
+      events: await countEvents(deps.environment, tenant),
+    })),
+  );
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors';
-import { runCheckpoint } from './checkpoint';
+import { recount, runCheckpoint, type StoredTotal } from './checkpoint';
 import { diagnose } from './diagnosis';
 import { type FaultEnvironment, openFaultEnvironment } from './environment';
 import type { Fault } from './faults/fault';
@@ -87,7 +87,7 @@ function isOver({ options, state, stopping }: Run, startedAt: number, pending: n
 }
 
 /** Runs faults until the chapter or the run is over, and then the checkpoint. */
-async function runChapter(chapter: Chapter, available: readonly Fault[], startedAt: number): Promise<void> {
+async function runChapter(chapter: Chapter, available: readonly Fault[], startedAt: number): Promise<StoredTotal[]> {
   const { options, state, traffic, log, report } = chapter;
   const pending = (): number => traffic.oracle.counted.acknowledged;
   const hasFaultsLeft = (): boolean => options.faults === null || state.faults.length < options.faults;
@@ -112,12 +112,13 @@ async function runChapter(chapter: Chapter, available: readonly Fault[], started
   const { counted } = traffic.oracle;
   log(`checkpoint after ${counted.acknowledged} acknowledged events`);
   const before = state.violations.length;
-  await runCheckpoint({ ...chapter, report });
+  const totals = await runCheckpoint({ ...chapter, report });
   const found = state.violations.length - before;
   log(
     `   ${found === 0 ? 'everything matches' : `${found} violations`}: ${counted.users} users, ${counted.reads} reads, ${counted.receipts} receipts`,
   );
   addTotals(state.totals, counted);
+  return totals;
 }
 
 function save({ options, state }: Run): void {
@@ -147,6 +148,7 @@ export async function runFaults(run: Run): Promise<void> {
     if (reason !== null) log(`Leaves out fault ${number} (${name}): ${reason}.`);
     return reason === null;
   });
+  const totals: StoredTotal[] = [];
   try {
     for (let n = 0; !isOver(run, startedAt, 0); n += 1) {
       const before = state.violations.length;
@@ -159,10 +161,11 @@ export async function runFaults(run: Run): Promise<void> {
         report,
         abandoned: abandoned.signal,
       });
-      await runChapter({ ...run, environment, transport, traffic, report }, available, startedAt);
+      totals.push(...(await runChapter({ ...run, environment, transport, traffic, report }, available, startedAt)));
       save(run);
       if (state.violations.length > before) log(await diagnose(environment));
     }
+    await recount({ environment, report }, totals);
   } catch (error) {
     report(messageOf(error));
     log(await diagnose(environment));

@@ -20,6 +20,8 @@ export interface OwnStore {
 
 /** A store that its owner must end. */
 export interface OpenedStore extends OwnStore {
+  /** The server, with its version and origin. */
+  description: string;
   /** Returns whether the server runs. It may also have exited by itself. */
   isRunning(): boolean;
   /** Kills the server and deletes its files. */
@@ -40,7 +42,7 @@ async function open(
   const dataDir = chosenDir ?? mkdtempSync(join(tmpdir(), 'mir-fault-'));
   mkdirSync(dataDir, { recursive: true });
   let server = await start(dataDir);
-  const { url, port } = server;
+  const { url, port, description } = server;
   let running = true;
   const watch = (): void => {
     const watched = server;
@@ -57,6 +59,7 @@ async function open(
   };
   return {
     url,
+    description,
     isRunning: () => running,
     stop: () => end('stop'),
     kill: () => end('kill'),

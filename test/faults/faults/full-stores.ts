@@ -1,4 +1,4 @@
-import { MAX_MEMORY_BYTES, type ProxiedStore } from '../environment';
+import { MAX_MEMORY_BYTES } from '../environment';
 import type { Fault, Stage } from './fault';
 
 const RANGE = { from: 5, to: 20 };
@@ -16,16 +16,32 @@ async function fullMemory({ environment, random, note, hold }: Stage): Promise<v
   await setLimit(MAX_MEMORY_BYTES);
 }
 
-const fullDisk = (pick: (stage: Stage) => ProxiedStore) => async (stage: Stage) => {
-  const { disk, server } = pick(stage);
+async function fullRedisDisk({ environment, hold, note }: Stage): Promise<void> {
+  const { disk, server } = environment.redis;
   await disk!.fill();
-  await stage.hold();
+  await hold();
   disk!.free();
-  stage.ended();
-  if (server.isRunning()) return stage.note('the server kept running');
-  stage.note('the server exited');
+  if (server.isRunning()) return;
+  note('the server exited');
   await server.restart();
-};
+}
+
+/**
+ * MongoDB exits if it cannot write to its disk. Its stand-in reports internal errors instead, so it is killed when the
+ * disk is full.
+ */
+async function fullMongoDisk({ environment, hold, ended, note }: Stage): Promise<void> {
+  const { disk, server } = environment.mongo;
+  const isStandIn = server.description.startsWith('secantusd');
+  if (isStandIn) server.freeze();
+  await disk!.fill();
+  if (isStandIn) await server.kill();
+  await hold();
+  disk!.free();
+  ended();
+  if (server.isRunning()) note('the server kept running');
+  else await server.restart();
+}
 
 export const FULL_STORES: Fault[] = [
   {
@@ -43,7 +59,7 @@ export const FULL_STORES: Fault[] = [
     invariant: 'nothing is accepted that Redis cannot write, and writes resume by themselves',
     seconds: RANGE,
     unavailable: ({ redis }) => (redis.disk ? null : redis.noDisk),
-    run: fullDisk(({ environment }) => environment.redis),
+    run: fullRedisDisk,
   },
   {
     number: 28,
@@ -52,6 +68,6 @@ export const FULL_STORES: Fault[] = [
     invariant: 'no event is reported as FAILED; all are stored afterward',
     seconds: RANGE,
     unavailable: ({ mongo }) => (mongo.disk ? null : mongo.noDisk),
-    run: fullDisk(({ environment }) => environment.mongo),
+    run: fullMongoDisk,
   },
 ];

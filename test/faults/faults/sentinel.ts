@@ -7,7 +7,7 @@ import { findOnPath } from '../../../deploy/local/paths';
 import { freePort } from '../../../deploy/local/ports';
 import { follow, SYNC_AT_ONCE } from '../../support/failover';
 import { openOwnRedis } from '../../support/own-store';
-import { waitUntil } from '../../support/wait-until';
+import { succeeds, waitUntil } from '../../support/wait-until';
 import { MAX_MEMORY_BYTES } from '../environment';
 import type { Fault, Stage } from './fault';
 
@@ -53,7 +53,7 @@ async function startSentinel(folder: string, primaryUrl: string) {
 }
 
 async function failOverAndBack(stage: Stage): Promise<void> {
-  const { environment, traffic, hold, ended, note, random } = stage;
+  const { environment, traffic, hold, note, random, afterRecovery } = stage;
   const { redis, env, folder, onRedis } = environment;
   const former = redis.server;
   const next = await openOwnRedis({ args: [...SYNC_AT_ONCE, '--maxmemory', String(MAX_MEMORY_BYTES)] });
@@ -73,6 +73,10 @@ async function failOverAndBack(stage: Stage): Promise<void> {
   };
   const isReplica = (): Promise<boolean> =>
     onRedis(async (client) => /role:slave[^]*master_link_status:up/.test(await client.info('replication')));
+  const close = async (): Promise<void> => {
+    await sentinel.close();
+    await next.end();
+  };
   try {
     await follow(next, former);
     await waitUntil('Sentinel knows the replica', async () => (await sentinel.replicas()) > 0, FAILOVER_WITHIN_MS);
@@ -84,29 +88,13 @@ async function failOverAndBack(stage: Stage): Promise<void> {
     await former.restart();
     await waitUntil('the former primary follows the new one', isReplica, FAILOVER_WITHIN_MS);
     const backAtMs = Date.now();
-    await waitUntil(
-      'Sentinel starts the failback',
-      () =>
-        sentinel.failOver().then(
-          () => true,
-          () => false,
-        ),
-      FAILOVER_WITHIN_MS,
-    );
+    await waitUntil('Sentinel starts the failback', () => succeeds(sentinel.failOver()), FAILOVER_WITHIN_MS);
     await moveTo(former.url, backAtMs);
-    ended();
-    await waitUntil(
-      'the other server is demoted',
-      async () => {
-        const info = await onRedis((client) => client.info('replication'), { ...redis, server: next });
-        return info.includes('role:slave');
-      },
-      FAILOVER_WITHIN_MS,
-    );
-  } finally {
-    await sentinel.close();
-    await next.end();
+  } catch (error) {
+    await close();
+    throw error;
   }
+  afterRecovery(close);
 }
 
 export const SENTINEL: Fault[] = [

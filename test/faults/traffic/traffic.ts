@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { tenantOf } from '../../../shared/domain/ids';
+import { messageWithCauses } from '../../../shared/errors';
 import { UNLIMITED } from '../../bench/environment';
 import { anAgent } from '../../support/agents';
 import { type ApiClient, createClient } from '../../support/client';
@@ -119,7 +120,7 @@ export async function startTraffic(options: Options): Promise<Traffic> {
         if (pauseMs > 0) await delay(pauseMs);
       }
     };
-    running.push(loop());
+    running.push(loop().catch((error: unknown) => report(`a client failed: ${messageWithCauses(error)}`)));
   };
   const pace = paceAt(rate);
   const freely = (): Promise<void> => Promise.resolve();
