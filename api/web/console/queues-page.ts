@@ -22,11 +22,10 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Redirects browsers to the login page. Throws 401 for other clients and for bull-board's own API requests. */
-function requireLogIn(req: Request, res: Response): void {
+/** Returns a redirect to the login page for browsers. Throws 401 for other clients and for bull-board's own requests. */
+function logInAnswer(req: Request): Answer {
   if (req.accepts(['json', 'html']) === 'html' && !req.path.includes('/api/')) {
-    res.redirect(303, '/admin/login');
-    return;
+    return { status: 303, text: '', mediaType: null, headers: { Location: '/admin/login' } };
   }
   throw new PublicError('ADMIN_TOKEN_INVALID', 'Log in at /admin/login.');
 }
@@ -60,13 +59,13 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
       const exchange = openExchange(req, res);
       Object.assign(exchange.headers, headers);
       res.locals['exchange'] = exchange;
-      // Express itself sends static files and the redirect to the login page, so set the headers on its response, too.
+      // Express itself sends static files, so set the headers on its response, too.
       res.set(exchange.headers);
       const fail = (error: unknown): void =>
         finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'Page not found.'));
       isOperator(ctx, req.headers.cookie, Date.now())
         .then((loggedIn) => {
-          if (!loggedIn) return requireLogIn(req, res);
+          if (!loggedIn) return end(res, Promise.resolve(logInAnswer(req)));
           req.url = req.url.slice(BASE.length) || '/';
           return void router(req, res, fail);
         })
