@@ -37,5 +37,10 @@ module.exports = {
   // time. In CI, where the databases are slower, more workers would make tests time out.
   maxWorkers: process.env.CI ? 2 : 4,
   workerIdleMemoryLimit: '1GB',
-  projects: [project('unit'), project('integration', withStores), project('system', withStores)],
+  projects: [
+    project('unit'),
+    project('integration', withStores),
+    project('system', withStores),
+    project('attacks', withStores),
+  ],
 };

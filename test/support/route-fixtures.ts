@@ -116,7 +116,7 @@ async function logInAtProvider(h: Harness, provider: OidcServer): Promise<Prepar
 }
 
 /** Creates jobs that a worker gave up on, with a driver's error text as the reason. */
-async function deadLetters({ ctx, env }: Harness, count: number): Promise<string[]> {
+export async function deadLetters({ ctx, env }: Harness, count: number): Promise<string[]> {
   const queue = ctx.queues.events;
   const ids = Array.from({ length: count }, () => `dead-${randomUUID()}`);
   await queue.addBulk(ids.map((jobId) => ({ name: eventsQueue.name, data: {}, opts: { jobId } })));

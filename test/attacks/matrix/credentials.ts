@@ -1,0 +1,37 @@
+import { WRITING_SCOPES, type RouteDoc } from '../../../api/http/route';
+import { PRESET_SCOPES, type Preset } from '../../../shared/domain/agent';
+import type { ProblemCode } from '../../../shared/errors';
+import type { Owner } from './resources';
+
+/** A response that rejects a credential. */
+export interface Denial {
+  status: number;
+  code: ProblemCode;
+}
+
+/** What a request presents to authenticate, and what the contract says about it. */
+export interface Credential {
+  name: string;
+  headers: Record<string, string>;
+  /** The response of every route that requires a key, or null if the key is valid. */
+  rejection: Denial | null;
+  /** Whose IDs the matrix treats as the credential's own. */
+  owner: Owner;
+  /** The preset of an agent's key. */
+  preset?: Preset;
+  plan?: 'STANDARD';
+  isAdmin?: true;
+}
+
+/** Returns the response with which the declarations in the route table reject a credential, or null if they accept it. */
+export function denialOf({ auth }: Pick<RouteDoc, 'auth'>, credential: Credential): Denial | null {
+  if (auth.kind === 'public') return null;
+  if (auth.kind === 'admin') return credential.isAdmin ? null : { status: 401, code: 'ADMIN_TOKEN_INVALID' };
+  const { rejection, preset, plan } = credential;
+  if (rejection) return rejection;
+  if (preset && !PRESET_SCOPES[preset].includes(auth.scope)) return { status: 403, code: 'SCOPE_MISSING' };
+  const needsPlan = 'enterpriseOnly' in auth || (preset !== undefined && WRITING_SCOPES.has(auth.scope));
+  if (needsPlan && plan === 'STANDARD') return { status: 403, code: 'ENTERPRISE_REQUIRED' };
+  if (preset && 'partnerOnly' in auth) return { status: 403, code: 'HUMAN_REQUIRED' };
+  return null;
+}

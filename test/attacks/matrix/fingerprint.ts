@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { envOf, type Tenant } from '../../../shared/domain/ids';
+import type { Harness } from '../../support/harness';
+
+/** Fields that reads change. */
+const VOLATILE = new Set(['lastActivityAt']);
+
+type Doc = Record<string, unknown>;
+
+/** Returns the tenant of a document, its partner, or the name of its collection if it belongs to neither. */
+function ownerOf(collection: string, doc: Doc): string {
+  return String(doc['tenant'] ?? (collection === 'partners' ? doc['_id'] : (doc['partnerId'] ?? collection)));
+}
+
+/** A hash of all documents by owner, and of the number of jobs in each queue. */
+export type Fingerprint = Record<string, string>;
+
+export async function fingerprint({ ctx }: Harness): Promise<Fingerprint> {
+  const hashes: Record<string, ReturnType<typeof createHash>> = {};
+  const add = (owner: string, text: string): void => void (hashes[owner] ??= createHash('sha256')).update(text);
+  const collections = await ctx.store.connection.db!.collections();
+  for (const collection of collections.sort((a, b) => (a.collectionName < b.collectionName ? -1 : 1))) {
+    const docs = await collection.find().sort({ _id: 1 }).toArray();
+    for (const doc of docs) {
+      const text = JSON.stringify(doc, (field, value: unknown) => (VOLATILE.has(field) ? undefined : value));
+      add(ownerOf(collection.collectionName, doc), `${collection.collectionName} ${text}`);
+    }
+  }
+  const jobs = await Promise.all(
+    Object.entries(ctx.queues).map(async ([name, queue]) => [name, await queue.getJobCounts()]),
+  );
+  add('queues', JSON.stringify(jobs));
+  return Object.fromEntries(Object.entries(hashes).map(([owner, hash]) => [owner, hash.digest('hex')]));
+}
+
+/** Returns the owners whose documents differ. */
+export function changedOwners(before: Fingerprint, after: Fingerprint): string[] {
+  const owners = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...owners].filter((owner) => before[owner] !== after[owner]);
+}
+
+/** Returns true for documents that a request of this tenant may change: its own, and its partner's. */
+export function mayChange(owner: string, tenant: Tenant): boolean {
+  const partnerId = tenant.slice(0, -envOf(tenant).length - 1);
+  return owner === tenant || owner === partnerId;
+}

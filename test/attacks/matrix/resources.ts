@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { type Env, envOf, type EventId, newChunkId, newId, type Tenant, tenantOf } from '../../../shared/domain/ids';
+import type { AgentDoc } from '../../../shared/store/agents';
+import type { CascadeDoc } from '../../../shared/store/cascades';
+import { register } from '../../support/agents';
+import type { TestResponse } from '../../support/client';
+import type { Harness, TestPartner } from '../../support/harness';
+import { insertAgent, type TestAgent } from '../../support/insert-agent';
+import { anApplication } from '../../support/partners';
+import { deadLetters } from '../../support/route-fixtures';
+import { waitUntil } from '../../support/wait-until';
+import type { Kind } from './parameters';
+
+/** Users per owner. Every write that names another owner's user names a different one. */
+const USERS = 40;
+
+/** One environment of a partner, or an agent in it. */
+export interface Owner {
+  partner: TestPartner;
+  env: Env;
+  tenant: Tenant;
+  /** The partner's key for the environment. */
+  key: string;
+  /** Null for the partner itself. */
+  agent: TestAgent | null;
+  /** Users with events. */
+  users: string[];
+  /** Resources by which a list returns at least one row, so that an empty list means something. */
+  listed: { agent: string; receipt: string; cascade: string };
+  /** For an owner that can no longer create resources: one of each kind. */
+  prepared?: Partial<Record<Kind, string>>;
+}
+
+let count = 0;
+export const unique = (): string => `${(count += 1)}-${randomUUID().slice(0, 8)}`;
+
+/** Returns headers with a client address that no other request has, so that no throttle rejects the request. */
+export function newAddress(): Record<string, string> {
+  count += 1;
+  return { 'x-forwarded-for': `10.${(count >> 16) & 255}.${(count >> 8) & 255}.${count & 255}` };
+}
+
+function bodyOf({ status, body }: TestResponse): TestResponse['body'] {
+  if (status >= 300) throw new Error(`a fixture request returned ${status}: ${JSON.stringify(body)}`);
+  return body;
+}
+
+export const anEventOf = (userExternalId: string): Record<string, string> => ({
+  userExternalId,
+  eventType: 'mir.transaction.completed',
+});
+
+/** Inserts an agent of an owner. If the owner is an agent, the new agent is its child. */
+export function newAgentOf({ ctx }: Harness, owner: Owner, changes: Partial<AgentDoc> = {}): Promise<TestAgent> {
+  const service: Partial<AgentDoc> = { type: 'SERVICE_ACCOUNT', allowedEventTypes: ['*'], tenant: owner.tenant };
+  return insertAgent(ctx.store, owner.partner, { ...service, ...changes }, owner.agent ?? undefined);
+}
+
+async function newEvent({ ctx }: Harness, { tenant, users }: Owner): Promise<string> {
+  const eventId = newId(`evt_${envOf(tenant)}`) as EventId;
+  const now = new Date();
+  const userRef = ctx.secrets.userRef(tenant, users[0]!);
+  const stored = { eventType: 'mir.transaction.completed', occurredAt: now, receivedAt: now, weight: 1 };
+  await ctx.store.events.model.create({
+    _id: eventId,
+    tenant,
+    userRef,
+    ...stored,
+    chunkId: newChunkId(now.getTime()),
+    index: 0,
+  });
+  return eventId;
+}
+
+/** Inserts a closed cascade. Does not send a request, because each kill counts toward the partner's control budget. */
+async function newCascade(h: Harness, owner: Owner): Promise<string> {
+  const { agentId } = await newAgentOf(h, owner);
+  const now = new Date();
+  const cascade: CascadeDoc = {
+    _id: newId(`csc_${envOf(owner.tenant)}`),
+    tenant: owner.tenant,
+    agentId,
+    reason: null,
+    actor: { kind: 'PARTNER', partnerId: owner.partner.partnerId },
+    requestId: unique(),
+    status: 'CLOSED',
+    effectiveAt: now,
+    affected: 1,
+    revoked: 1,
+    parkedCount: 0,
+    parked: [],
+    partialTries: 0,
+    nextLookAt: now,
+    createdAt: now,
+    closedAt: now,
+  };
+  await h.ctx.store.cascades.model.create(cascade);
+  return cascade._id;
+}
+
+/** Creates resources. `changes` are fields of an agent. */
+export type NewResource = (kind: Exclude<Kind, 'cursor'>, owner: Owner, changes?: Partial<AgentDoc>) => Promise<string>;
+
+/** Returns a function that creates a resource of an owner and returns its ID. */
+export function resourcesOf(h: Harness): NewResource {
+  const post = async (path: string, key: string | undefined, body: unknown) =>
+    bodyOf(await h.client.post(path, key, body, newAddress()));
+  return async (kind, owner, changes = {}) => {
+    if (owner.prepared?.[kind]) return owner.prepared[kind];
+    switch (kind) {
+      case 'agent':
+        return (await newAgentOf(h, owner, changes)).agentId;
+      case 'approval': {
+        const approvalId = newId('apr');
+        const parent = await newAgentOf(h, owner);
+        const pending: Partial<AgentDoc> = { status: 'PENDING_APPROVAL', approvalId, key: null, ...changes };
+        await newAgentOf(h, { ...owner, agent: parent }, pending);
+        return approvalId;
+      }
+      case 'cascade':
+        return newCascade(h, owner);
+      case 'event':
+        return newEvent(h, owner);
+      case 'receipt':
+        return (await post('/v1/events', owner.key, anEventOf(owner.users[0]!))).receiptId;
+      case 'erasure':
+        return (await post('/v1/users/erase', owner.key, { userExternalId: `erased-${unique()}` })).receiptId;
+      case 'user':
+        return owner.users[(count += 1) % USERS]!;
+      case 'application':
+        return (await post('/v1/partners/applications', undefined, anApplication())).applicationId;
+      case 'partner':
+        return (await h.partner()).partnerId;
+      case 'deadLetter':
+        return (await deadLetters(h, 1))[0]!;
+      default:
+        throw new Error(`unknown kind of resource: ${String(kind satisfies never)}`);
+    }
+  };
+}
+
+/**
+ * Creates an owner with users who have events, pending invitations, a webhook, and a spawn policy. Its workers must be
+ * running.
+ */
+export async function newOwner(h: Harness, partner: TestPartner, env: Env): Promise<Owner> {
+  const key = env === 'live' ? partner.liveKey : partner.testKey;
+  const users = Array.from({ length: USERS }, (_, n) => `user-${n}-of-${partner.key.tag}-${env}`);
+  const put = async (path: string, body: unknown) => bodyOf(await h.client.request('PUT', path, { key, body }));
+  await put('/v1/agents/policy', { spawnEnabled: true });
+  await put('/v1/partners/webhook', { url: `https://${partner.key.tag}.example/hooks` });
+  bodyOf(await h.client.post('/v1/events', key, { events: users.map(anEventOf) }));
+  bodyOf(await h.client.post('/v1/partners/link/invite', key, { userExternalId: users[0]! }));
+  const agent = await register(h.client, key);
+  const killed = await register(h.client, key);
+  const { receiptId } = bodyOf(await h.client.post('/v1/events', agent.key, anEventOf(users[0]!)));
+  const { cascadeId } = bodyOf(await h.client.post(`/v1/agents/${killed.id}/revoke-descendants`, key, {}));
+  const tenant = tenantOf(partner.partnerId, env);
+  await waitUntil('the audit entries are sealed', async () => (await h.ctx.store.audit.countUnsealed(tenant)) === 0);
+  const listed = { agent: agent.id, receipt: receiptId, cascade: cascadeId };
+  return { partner, env, tenant, key, agent: null, users, listed };
+}

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { getAgentRoute } from '../../../api/agents/get-agent';
+import { createApp } from '../../../api/app';
+import type { KeyAuth, Route } from '../../../api/http/route';
+import { BARE_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
+import { PAGES } from '../../../api/web/routes';
+import type { Harness } from '../../support/harness';
+import { startHarnessForPeople } from '../../support/people';
+import { shadowedRoutes } from '../../support/route-order';
+import { controlOf } from './controls';
+import { resourceParameters } from './parameters';
+import { type NewResource, resourcesOf } from './resources';
+import { runRouteMatrix } from './run-route';
+import { newWorld, type World } from './world';
+
+const ROUTES: { route: Route; urls: string[] }[] = [
+  ...PARTNER_ROUTES.map((route) => {
+    const paths = [route.path, ...(route.aliases ?? [])];
+    return { route, urls: paths.flatMap((path) => [`/v1${path}`, path]) };
+  }),
+  ...BARE_ROUTES.map((route) => ({ route, urls: [route.path] })),
+];
+// Reads first: they compare another owner's users with users whom the caller has never named.
+const isRead = ({ route }: { route: Route }): boolean => route.method === 'GET' || route.path === '/resolve';
+const named = [...ROUTES.filter(isRead), ...ROUTES.filter((one) => !isRead(one))].map(
+  ({ route, urls }) => [`${route.method} ${route.path}`, route, urls] as const,
+);
+
+let mir: Harness;
+let world: World;
+let create: NewResource;
+const total = { routes: 0, cells: 0, controls: 0 };
+
+beforeAll(async () => {
+  mir = await startHarnessForPeople();
+  world = await newWorld(mir);
+  await mir.drained();
+  // From here on, only requests change anything.
+  await mir.stopWorkers();
+  create = resourcesOf(mir);
+  await create('deadLetter', world.live);
+  await create('deadLetter', world.live);
+});
+afterAll(async () => {
+  const { routes, cells, controls } = total;
+  const credentials = world.credentials.length;
+  process.stdout.write(`matrix: ${routes} routes, ${credentials} credentials, ${cells} cells, ${controls} controls\n`);
+  await mir.close();
+});
+
+describe('every route with every credential and every ID', () => {
+  it.each(named)('%s', async (_name, route, urls) => {
+    const { cells, controls, failures } = await runRouteMatrix(mir, world, route, urls, create);
+    expect(failures).toEqual([]);
+    expect(cells).toBeGreaterThanOrEqual(world.credentials.length);
+    expect(controls).toBeGreaterThan(0);
+    total.routes += 1;
+    total.cells += cells;
+    total.controls += controls;
+  });
+});
+
+describe('the matrix', () => {
+  it('covers every path that the API serves, together with the pages, the queues page and static documents', () => {
+    const { checked } = shadowedRoutes(createApp(mir.ctx));
+    const pathOf = (route: string): string => route.slice(route.indexOf(' ') + 1);
+    const covered = new Set([...named.flatMap(([, , urls]) => urls), ...PAGES.map(({ path }) => path)]);
+    const served = new Set(checked.map(pathOf));
+    expect([...covered].filter((path) => !served.has(path))).toEqual([]);
+    const others = [...served].filter((path) => !covered.has(path) && !/^\/(assets|docs)\/[\w.-]+$/.test(path));
+    expect(others.toSorted()).toEqual(['/admin/queues{/*rest}', '/docs', '/openapi.json']);
+  });
+
+  it('says what to add for a route without a control and for a parameter that is not classified', () => {
+    const added: Route = { ...getAgentRoute, path: '/agents/:id/report', query: z.object({ fileId: z.string() }) };
+    expect(() => controlOf(added)).toThrow('GET /agents/:id/report: add a request that succeeds to CONTROLS');
+    expect(() => resourceParameters(added)).toThrow('classify the query parameter `fileId`');
+    expect(() => resourceParameters({ ...added, path: '/files/:fileId' })).toThrow('KIND_AFTER');
+  });
+
+  it('detects a route that accepts or rejects other callers than it declares', async () => {
+    const { auth } = getAgentRoute as { auth: KeyAuth };
+    const failuresOf = async (declared: Route['auth']): Promise<string> => {
+      const route = { ...getAgentRoute, auth: declared } as Route;
+      const { failures } = await runRouteMatrix(mir, world, route, ['/v1/agents/:id'], create);
+      return failures.join('\n');
+    };
+    expect(await failuresOf({ ...auth, scope: 'users:erase' })).toContain('expected 403 SCOPE_MISSING, got 200');
+    expect(await failuresOf({ ...auth, partnerOnly: true })).toContain('expected 403 HUMAN_REQUIRED, got 200');
+    expect(await failuresOf({ ...auth, scope: 'events:read' })).toContain('the control got 403');
+  });
+});
