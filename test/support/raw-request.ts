@@ -40,6 +40,23 @@ export async function rawRequest(
 }
 
 /**
+ * Sends bytes on one connection and returns the responses in order, once the server has closed the connection. For
+ * requests that no HTTP client would send.
+ */
+export async function sendBytes(url: string, bytes: string | Buffer): Promise<{ status: number; text: string }[]> {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  // The server may close the connection while the bytes are still being sent.
+  socket.on('error', () => undefined);
+  socket.write(bytes);
+  const responses = await text(socket).catch(() => '');
+  return responses
+    .split(/HTTP\/1\.1 (?=\d{3} )/)
+    .slice(1)
+    .map((response) => ({ status: Number(response.slice(0, 3)), text: response }));
+}
+
+/**
  * Posts JSON bodies in one write on one connection, so that the server reads all of them in the same event-loop turn.
  * Returns the responses in order.
  */

@@ -32,6 +32,15 @@ export type PathIds = Record<string, string>;
 /** Returns the ID of an owner's resource for a request with these IDs in its path. */
 export type IdOf = (parameter: ResourceParameter, owner: Owner, path: PathIds) => Promise<string>;
 
+/** Returns altered cursors, among them one for another position with a signature that was issued. */
+function forgedCursors(cursor: string): string[] {
+  const [body, mac] = cursor.split('.') as [string, string];
+  const position = Buffer.from(JSON.stringify([0, 'zzz'])).toString('base64url');
+  const padded = Buffer.from(body, 'base64url').toString('base64');
+  const texts = [cursor.slice(0, -1), `${cursor}x`, `${cursor}.`, `${cursor}.${mac}`, `.${mac}`, `${body}.`];
+  return [...texts, `${position}.${mac}`, `${padded}=.${mac}`, ` ${cursor}`];
+}
+
 export interface RouteIds {
   /** Returns a new value for a parameter, so that a request can consume it. */
   fresh: IdOf;
@@ -112,6 +121,7 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
     const own = await once(parameter, owner, path, path['id'] ?? '');
     add('nonexistent', parameter.kind === 'user' ? `user-${unique()}` : nonexistent(own));
     for (const text of MALFORMED_TEXTS) add('malformed', text);
+    if (parameter.kind === 'cursor') for (const text of forgedCursors(own)) add('malformed', text);
     if (parameter.in === 'body') for (const value of MALFORMED_VALUES) add('malformed', value);
     return all;
   }

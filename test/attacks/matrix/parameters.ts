@@ -81,6 +81,23 @@ function propertiesOf(schema: z.ZodType | undefined): string[] {
   return [...names];
 }
 
+interface JsonSchema {
+  $ref?: string;
+  $defs?: Record<string, JsonSchema>;
+  properties?: Record<string, unknown>;
+  anyOf?: JsonSchema[];
+}
+
+/** Returns the names of a body's own fields, in all of its variants. */
+export function fieldsOf(schema: z.ZodType): string[] {
+  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  const own = (node: JsonSchema): string[] => {
+    const named = node.$ref === undefined ? node : root.$defs![node.$ref.slice('#/$defs/'.length)]!;
+    return [...Object.keys(named.properties ?? {}), ...(named.anyOf ?? []).flatMap(own)];
+  };
+  return [...new Set(own(root))];
+}
+
 function pathParameters(path: string): ResourceParameter[] {
   const segments = path.split('/');
   return segments.flatMap((segment, n) => {

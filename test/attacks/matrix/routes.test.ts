@@ -3,29 +3,20 @@ import { z } from 'zod';
 import { getAgentRoute } from '../../../api/agents/get-agent';
 import { createApp } from '../../../api/app';
 import type { KeyAuth, Route } from '../../../api/http/route';
-import { BARE_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { PAGES } from '../../../api/web/routes';
 import type { Harness } from '../../support/harness';
-import { startHarnessForPeople } from '../../support/people';
 import { shadowedRoutes } from '../../support/route-order';
 import { controlOf } from './controls';
 import { resourceParameters } from './parameters';
-import { type NewResource, resourcesOf } from './resources';
+import { MOUNTED_ROUTES, type MountedRoute } from './mounted-routes';
+import type { NewResource } from './resources';
 import { runRouteMatrix } from './run-route';
-import { newWorld, type World } from './world';
+import { matrixWorld } from './shared-world';
+import type { World } from './world';
 
-const ROUTES: { route: Route; urls: string[] }[] = [
-  ...PARTNER_ROUTES.map((route) => {
-    const paths = [route.path, ...(route.aliases ?? [])];
-    return { route, urls: paths.flatMap((path) => [`/v1${path}`, path]) };
-  }),
-  ...BARE_ROUTES.map((route) => ({ route, urls: [route.path] })),
-];
 // Reads first: they compare another owner's users with users whom the caller has never named.
-const isRead = ({ route }: { route: Route }): boolean => route.method === 'GET' || route.path === '/resolve';
-const named = [...ROUTES.filter(isRead), ...ROUTES.filter((one) => !isRead(one))].map(
-  ({ route, urls }) => [`${route.method} ${route.path}`, route, urls] as const,
-);
+const isRead = ({ route }: MountedRoute): boolean => route.method === 'GET' || route.path === '/resolve';
+const ROUTES = [...MOUNTED_ROUTES.filter(isRead), ...MOUNTED_ROUTES.filter((one) => !isRead(one))];
 
 let mir: Harness;
 let world: World;
@@ -33,24 +24,16 @@ let create: NewResource;
 const total = { routes: 0, cells: 0, controls: 0 };
 
 beforeAll(async () => {
-  mir = await startHarnessForPeople();
-  world = await newWorld(mir);
-  await mir.drained();
-  // From here on, only requests change anything.
-  await mir.stopWorkers();
-  create = resourcesOf(mir);
-  await create('deadLetter', world.live);
-  await create('deadLetter', world.live);
+  ({ mir, world, create } = await matrixWorld());
 });
-afterAll(async () => {
+afterAll(() => {
   const { routes, cells, controls } = total;
   const credentials = world.credentials.length;
   process.stdout.write(`matrix: ${routes} routes, ${credentials} credentials, ${cells} cells, ${controls} controls\n`);
-  await mir.close();
 });
 
 describe('every route with every credential and every ID', () => {
-  it.each(named)('%s', async (_name, route, urls) => {
+  it.each(ROUTES)('$name', async ({ route, urls }) => {
     const { cells, controls, failures } = await runRouteMatrix(mir, world, route, urls, create);
     expect(failures).toEqual([]);
     expect(cells).toBeGreaterThanOrEqual(world.credentials.length);
@@ -65,7 +48,7 @@ describe('the matrix', () => {
   it('covers every path that the API serves, together with the pages, the queues page and static documents', () => {
     const { checked } = shadowedRoutes(createApp(mir.ctx));
     const pathOf = (route: string): string => route.slice(route.indexOf(' ') + 1);
-    const covered = new Set([...named.flatMap(([, , urls]) => urls), ...PAGES.map(({ path }) => path)]);
+    const covered = new Set([...ROUTES.flatMap(({ urls }) => urls), ...PAGES.map(({ path }) => path)]);
     const served = new Set(checked.map(pathOf));
     expect([...covered].filter((path) => !served.has(path))).toEqual([]);
     const others = [...served].filter((path) => !covered.has(path) && !/^\/(assets|docs)\/[\w.-]+$/.test(path));
