@@ -33,7 +33,7 @@ afterAll(() => {
 });
 
 describe('every route with every credential and every ID', () => {
-  it.each(ROUTES)('$name', async ({ route, urls }) => {
+  it.each(ROUTES)('is answered exactly as the route table declares: $name', async ({ route, urls }) => {
     const { cells, controls, failures } = await runRouteMatrix(mir, world, route, urls, create);
     expect(failures).toEqual([]);
     expect(cells).toBeGreaterThanOrEqual(world.credentials.length);
