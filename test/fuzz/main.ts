@@ -13,6 +13,8 @@ const { values: options } = parseArgs({
     short: { type: 'boolean', default: false },
     /** The minimum number of cases. The run fails if it generates fewer cases. */
     cases: { type: 'string' },
+    /** The number of random cases per operation and phase. The default is `EXAMPLES`. */
+    examples: { type: 'string' },
     seed: { type: 'string' },
   },
 });
@@ -43,7 +45,8 @@ async function main(): Promise<number> {
     console.log(`seed ${seed}`);
     const outcomes: Outcome[] = [];
     const { short } = options;
-    const shared = { python, workDir, url: environment.url, seed, short, maxExamples: EXAMPLES[length] };
+    const maxExamples = Number(options.examples ?? EXAMPLES[length]);
+    const shared = { python, workDir, url: environment.url, seed, short, maxExamples };
     for (const caller of environment.callers) {
       const outcome = await fuzz({ ...shared, caller });
       console.log(line(outcome));

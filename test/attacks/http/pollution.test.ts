@@ -112,8 +112,6 @@ describe('operator injection', () => {
     { $ne: null },
     { $gt: '' },
     { $where: 'sleep(1000)' },
-    { $regex: '.*' },
-    { $in: ['a'] },
     { _bsontype: 'ObjectId', id: 'x' },
     [{ $ne: 1 }],
   ];
@@ -146,13 +144,13 @@ describe('operator injection', () => {
 
   it.each(MOUNTED_ROUTES)('never interprets brackets or operators in the query: $name', async ({ route, urls }) => {
     const queries = ['limit[$ne]=1', 'limit[]=1', 'cursor[$gt]=', '$where=1', '__proto__[isAdmin]=1', 'constructor=x'];
-    for (const query of queries) {
+    const statusWith = async (query: string): Promise<number> => {
       const headers = { ...credential(route), ...newAddress() };
       const body = route.body === undefined ? {} : { body: {} };
-      const plain = await mir.client.request(route.method, filled(urls[0]!), { headers, ...body });
-      const { status } = await mir.client.request(route.method, `${filled(urls[0]!)}?${query}`, { headers, ...body });
-      expect([query, status]).toEqual([query, route.query ? 422 : plain.status]);
-    }
+      return (await mir.client.request(route.method, filled(urls[0]!) + query, { headers, ...body })).status;
+    };
+    const expected = route.query ? 422 : await statusWith('');
+    for (const query of queries) expect([query, await statusWith(`?${query}`)]).toEqual([query, expected]);
     expect('isAdmin' in {}).toBe(false);
   });
 });

@@ -26,7 +26,7 @@ interface Accepted {
   requests: MatrixRequest[];
 }
 
-/** Returns false for all but the first malformed value of a parameter. One suffices where no value may be validated. */
+/** Returns false for all but the first malformed value of a parameter. */
 function isFirstMalformed({ assignment }: MatrixRequest, n: number, all: readonly MatrixRequest[]): boolean {
   const before = all[n - 1]?.assignment;
   return !(assignment!.whose === 'malformed' && before?.whose === 'malformed');
@@ -97,10 +97,10 @@ export async function runRouteMatrix(
     const cells: { credential: Credential; request: MatrixRequest; url: string }[] = [];
     for (const credential of credentials) {
       const own = { path: await pathFor(credential, ids.shared), assignment: null };
+      cells.push(...urls.map((url) => ({ credential, request: own, url })));
       const requests = (await requestsOf(credential)).filter(isFirstMalformed);
-      for (const request of [own, ...requests]) {
-        cells.push(...urls.map((url) => ({ credential, request, url })));
-      }
+      // All paths of a route have the same handler, so other IDs need only one of them.
+      cells.push(...requests.map((request) => ({ credential, request, url: urls[0]! })));
     }
     const before = await fingerprint(h);
     await inParallel(cells, async ({ credential, request, url }) => {
@@ -182,7 +182,10 @@ export async function runRouteMatrix(
 
   const accepted: Accepted[] = [];
   for (const credential of world.credentials) {
-    if (!denialOf(route, credential)) accepted.push({ credential, requests: await requestsOf(credential) });
+    if (denialOf(route, credential)) continue;
+    const requests = await requestsOf(credential);
+    // All malformed values with one credential, and one of them with each of the others.
+    accepted.push({ credential, requests: accepted.length === 0 ? requests : requests.filter(isFirstMalformed) });
   }
   await runDenied(world.credentials.filter((credential) => denialOf(route, credential) !== null));
   if (parameters.length > 0) {
