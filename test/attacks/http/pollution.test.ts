@@ -2,19 +2,20 @@ import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import type { Route } from '../../../api/http/route';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
+import { startHarnessForPeople } from '../../support/people';
 import { rawRequest } from '../../support/raw-request';
+import { shareHarness } from '../../support/shared-harness';
 import { controlOf } from '../matrix/controls';
 import { fieldsOf } from '../matrix/parameters';
 import { MOUNTED_ROUTES } from '../matrix/mounted-routes';
 import { anEventOf, newAddress } from '../matrix/resources';
-import { matrixWorld } from '../matrix/shared-world';
 import { changedOwners, fingerprint } from '../matrix/fingerprint';
 
 let mir: Harness;
 let key: string;
 let otherKey: string;
 beforeAll(async () => {
-  ({ mir } = await matrixWorld());
+  mir = await shareHarness('HTTP attacks', () => startHarnessForPeople({ workers: false }));
 });
 // Each test has its own budgets.
 beforeEach(async () => {

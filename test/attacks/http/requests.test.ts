@@ -3,18 +3,19 @@ import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Route } from '../../../api/http/route';
 import { PAGES } from '../../../api/web/routes';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
+import { startHarnessForPeople } from '../../support/people';
 import { rawRequest, type RawResponse } from '../../support/raw-request';
+import { shareHarness } from '../../support/shared-harness';
 import { controlOf } from '../matrix/controls';
 import { MOUNTED_ROUTES } from '../matrix/mounted-routes';
 import { newAddress } from '../matrix/resources';
-import { matrixWorld } from '../matrix/shared-world';
 
 const KIB = 1024;
 
 let mir: Harness;
 let key: string;
 beforeAll(async () => {
-  ({ mir } = await matrixWorld());
+  mir = await shareHarness('HTTP attacks', () => startHarnessForPeople({ workers: false }));
 });
 // Each test has its own budgets.
 beforeEach(async () => {
