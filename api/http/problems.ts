@@ -167,7 +167,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   WEBHOOK_URL_NOT_ALLOWED: {
     status: 422,
     title: 'The webhook URL is not allowed',
-    remedy: 'Use an HTTPS URL without credentials or a fragment.',
+    remedy: 'Use an HTTPS URL with a public address, without credentials or a fragment.',
   },
   BODY_TOO_LARGE: {
     status: 413,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { encryptSecret } from '../../shared/domain/encrypted-secret';
 import { partnerOf, type Tenant } from '../../shared/domain/ids';
+import { webhookUrlProblem } from '../../shared/domain/webhook-url';
 import { PublicError } from '../http/public-error';
 import { type AuditContext, auditEntry, auditContextForCaller } from '../db/audit-context';
 import type { ApiContext } from '../context';
@@ -14,21 +15,12 @@ const SECRET_BYTES = 24;
 /** Standard Webhooks format for a symmetric secret: `whsec_` followed by base64. */
 const SECRET_PREFIX = 'whsec_';
 
-/** Throws 422 for a URL that can never receive messages. The resolved IP address is checked at each delivery. */
-function checkUrl(text: string, allowHttp: boolean): void {
-  const url = new URL(text);
-  const secure = url.protocol === 'https:' || (allowHttp && url.protocol === 'http:');
-  const bare = url.username === '' && url.password === '' && url.hash === '';
-  if (secure && bare) return;
-  throw new PublicError('WEBHOOK_URL_NOT_ALLOWED', 'The URL must use HTTPS and have no credentials or fragment.', {
-    errors: [
-      {
-        path: 'url',
-        code: 'WEBHOOK_URL_NOT_ALLOWED',
-        message: 'Must use HTTPS and have no credentials or fragment.',
-      },
-    ],
-  });
+/** Throws 422 for a URL that can never receive messages. Deliveries apply the same rule. */
+function checkUrl(text: string, allowPrivate: boolean): void {
+  const message = webhookUrlProblem(new URL(text), { allowPrivate });
+  if (message === null) return;
+  const code = 'WEBHOOK_URL_NOT_ALLOWED';
+  throw new PublicError(code, message, { errors: [{ path: 'url', code, message }] });
 }
 
 /** Sets a tenant's webhook endpoint with a new secret, which only this call returns. */
@@ -74,7 +66,7 @@ export const putWebhookRoute = route({
         .max(MAX_URL_LENGTH)
         .check(z.url({ protocol: /^https?$/ }))
         .meta({ examples: [EXAMPLE_URL], pattern: '^https://[^@#/?]+([/?][^#]*)?$' })
-        .describe('An HTTPS URL without credentials or a fragment.'),
+        .describe('An HTTPS URL with a public address, without credentials or a fragment.'),
     })
     .meta({ id: 'SetWebhookRequest' }),
   answers: {

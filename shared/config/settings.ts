@@ -155,7 +155,7 @@ export const SETTINGS = {
   ),
   WEBHOOKS_TO_PRIVATE_ADDRESSES: setting(
     flag.default(false),
-    'Also sends webhooks to private, loopback and other reserved addresses, and over plain http. For development only, because it gives partners access to your internal network. `npm start` turns it on if `PUBLIC_URL` is local and `NODE_ENV` is not `production`.',
+    'Also allows webhook endpoints with private, loopback and other reserved addresses, and with plain http. For development only, because it gives partners access to your internal network. `npm start` turns it on if `PUBLIC_URL` is local and `NODE_ENV` is not `production`.',
   ),
   TRUST_PROXY_HOPS: setting(
     z.coerce.number().int().min(0).max(16).default(0),

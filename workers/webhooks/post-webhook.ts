@@ -1,13 +1,13 @@
+import { lookup } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
+import type { LookupFunction } from 'node:net';
+import { isPublicAddress, webhookUrlProblem } from '../../shared/domain/webhook-url';
 
 /**
  * Time limit from connecting to the first byte of the response. Receivers should acknowledge first and process later.
  */
 const RESPONSE_TIMEOUT_MS = 10_000;
-
-/** IPv6 addresses that embed an IPv4 address, deprecated by RFC 4291. The agent considers them public. */
-const IPV4_COMPATIBLE = '::/96';
 
 export interface WebhookMessage {
   url: string;
@@ -15,12 +15,26 @@ export interface WebhookMessage {
   headers: Record<string, string>;
 }
 
-/** Returns an HTTP agent that refuses to connect to non-public addresses, or a plain agent if `allowPrivate` is set. */
-async function agentFor({ protocol, href }: URL, allowPrivate: boolean): Promise<http.Agent> {
-  if (allowPrivate) return new (protocol === 'https:' ? https : http).Agent();
-  const { useAgent } = await import('request-filtering-agent');
-  return useAgent(href, { denyIPAddressList: [IPV4_COMPATIBLE] });
-}
+/** The code is recorded as the outcome of the delivery. */
+const urlNotAllowed = (message: string): Error =>
+  Object.assign(new Error(message), { code: 'WEBHOOK_URL_NOT_ALLOWED' });
+
+/** Resolves a host name like `dns.lookup`. Fails if any of its addresses is not public. */
+export const lookupPublic: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error) {
+      callback(error, '');
+      return;
+    }
+    const [first] = addresses;
+    if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address))) {
+      callback(urlNotAllowed('The host name resolves to an address that is not public.'), '');
+      return;
+    }
+    if (options.all) callback(null, addresses);
+    else callback(null, first.address, first.family);
+  });
+};
 
 /**
  * Posts a message and returns the response status. Does not follow redirects or read the response body. Unless
@@ -30,14 +44,10 @@ export async function postWebhook(
   { url, body, headers }: WebhookMessage,
   { allowPrivate, signal }: { allowPrivate: boolean; signal: AbortSignal },
 ): Promise<number> {
-  // The parsed protocol is lowercase, so `HTTPS://…` is accepted, too.
   const target = new URL(url);
-  const { protocol } = target;
-  if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:')) {
-    throw new Error('the webhook URL must use https');
-  }
-  const agent = await agentFor(target, allowPrivate);
-  const { request } = protocol === 'https:' ? https : http;
+  const problem = webhookUrlProblem(target, { allowPrivate });
+  if (problem !== null) throw urlNotAllowed(problem);
+  const { request } = target.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const call = request(
       target,
@@ -45,7 +55,9 @@ export async function postWebhook(
         method: 'POST',
         headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
         signal: AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_TIMEOUT_MS)]),
-        agent,
+        // A connection of its own. The pool of the global agent may hold connections to addresses that were not checked.
+        agent: false,
+        ...(allowPrivate ? {} : { lookup: lookupPublic }),
       },
       (response) => {
         resolve(response.statusCode ?? 0);

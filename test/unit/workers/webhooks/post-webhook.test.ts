@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { postWebhook } from '../../../../workers/webhooks/post-webhook';
+import { lookupPublic, postWebhook } from '../../../../workers/webhooks/post-webhook';
 
 describe('postWebhook', () => {
   it.each([
@@ -44,6 +44,26 @@ describe('postWebhook', () => {
   ])('does not send anything to the private or loopback address %s', async (target) => {
     const message = { url: target, body: '{}', headers: {} };
     const { signal } = new AbortController();
-    await expect(postWebhook(message, { allowPrivate: false, signal })).rejects.toThrow(/is not allowed/);
+    await expect(postWebhook(message, { allowPrivate: false, signal })).rejects.toThrow(/public address/);
+  });
+});
+
+describe('lookupPublic', () => {
+  const lookUp = (host: string, all: boolean) =>
+    new Promise((resolve, reject) => {
+      lookupPublic(host, { all }, (error, ...found) => (error ? reject(error) : resolve(found)));
+    });
+
+  it.each([true, false])('refuses a name that resolves to a loopback address (all: %s)', async (all) => {
+    await expect(lookUp('localhost', all)).rejects.toMatchObject({ code: 'WEBHOOK_URL_NOT_ALLOWED' });
+  });
+
+  it('returns public addresses in the form that the caller asks for', async () => {
+    expect(await lookUp('1.1.1.1', true)).toEqual([[{ address: '1.1.1.1', family: 4 }], undefined]);
+    expect(await lookUp('1.1.1.1', false)).toEqual(['1.1.1.1', 4]);
+  });
+
+  it('passes on why a name does not resolve', async () => {
+    await expect(lookUp('mir.invalid', true)).rejects.toMatchObject({ syscall: 'getaddrinfo' });
   });
 });
