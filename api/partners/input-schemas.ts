@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { labelSchema, lineSchema } from '../../shared/domain/line';
+import { lineSchema, nameSchema } from '../../shared/domain/line';
 import { identifierProblem, PARAGRAPHS_PATTERN } from '../../shared/domain/text';
 import type { PartnerLimits } from '../../shared/store/partners';
 import { atLeastOne, reasonSchema } from '../http/schemas';
@@ -25,7 +25,7 @@ const paragraphs = (max: number) =>
 
 export const applicationInput = z
   .strictObject({
-    name: labelSchema(120).describe('Name of your service, as its users know it.'),
+    name: nameSchema(120).describe('Name of your service, as its users know it.'),
     // `lineSchema` rejects tabs and line breaks, which URL parsers silently drop.
     website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
     contactEmail: lineSchema(254)

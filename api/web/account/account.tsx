@@ -6,7 +6,8 @@ import { Layout } from '../design/layout';
 import { Strata } from '../design/strata';
 import { Records } from '../design/records';
 import { Day, Facts, Heading, Notice, Num } from '../design/text';
-import { describeAccount, type MyAccount, type MyHistory, readMyHistory } from '../links/read-history';
+import { AccountName, describeAccount } from '../links/account-name';
+import { type MyAccount, type MyHistory, readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { readMonths } from './read-months';
@@ -18,23 +19,19 @@ const DONE: Record<string, string> = {
     'The account has been disconnected. Part of our system is unavailable, so the platform may still see your history for a while. You don’t need to do anything.',
 };
 
-const descriptionOf = ({ account, partner }: MyAccount): string =>
-  partner ? describeAccount(account.accountLabel, partner) : (account.accountLabel ?? 'an account');
-
 function Accounts({ label, accounts, empty }: { label: string; accounts: MyAccount[]; empty: string }): VNode {
   if (accounts.length === 0) return <p class="quiet">{empty}</p>;
-  const records = accounts.map((mine) => ({
-    key: mine.account.linkId,
-    name: mine.partner?.name ?? 'Unknown platform',
+  const records = accounts.map(({ account: { linkId, accountLabel: label, linkedAt }, partner, row }) => ({
+    key: linkId,
+    name: partner?.name ?? 'Unknown platform',
     lines: [
-      descriptionOf(mine),
+      <AccountName label={label} partner={partner} />,
       <>
-        Since <Day at={mine.account.linkedAt} /> · <Num>{mine.row?.eventCount ?? 0}</Num>{' '}
-        {mine.row?.eventCount === 1 ? 'event' : 'events'}
+        Since <Day at={linkedAt} /> · <Num>{row?.eventCount ?? 0}</Num> {row?.eventCount === 1 ? 'event' : 'events'}
       </>,
     ],
     action: (
-      <a href={`/account/links/${mine.account.linkId}`} aria-label={`Disconnect ${descriptionOf(mine)}`}>
+      <a href={`/account/links/${linkId}`} aria-label={`Disconnect ${describeAccount({ label, partner })}`}>
         Disconnect
       </a>
     ),

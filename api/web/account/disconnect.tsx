@@ -7,7 +7,8 @@ import { Actions, Button, ButtonLink, Form } from '../design/form';
 import { Layout } from '../design/layout';
 import { Day, Facts, Heading, Num } from '../design/text';
 import { auditContextForPerson } from '../../db/person-context';
-import { describeAccount, type MyAccount, readMyHistory } from '../links/read-history';
+import { AccountName } from '../links/account-name';
+import { type MyAccount, readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 
@@ -31,13 +32,12 @@ async function findAccount(ctx: ApiContext, identityId: IdentityId, linkId: stri
 
 function Disconnect({ mine: { account, partner, row } }: { mine: MyAccount }): VNode {
   const name = partner?.name ?? 'this platform';
-  const description = partner ? describeAccount(account.accountLabel, partner) : 'this account';
   return (
     <Layout title={`Disconnect from ${name}`}>
       <Heading>Disconnect from {name}?</Heading>
       <Facts
         facts={[
-          ['Account', description],
+          ['Account', <AccountName label={account.accountLabel} partner={partner} />],
           ['Connected since', <Day at={account.linkedAt} />],
           ['Events', <Num>{row?.eventCount ?? 0}</Num>],
         ]}

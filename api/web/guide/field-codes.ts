@@ -8,7 +8,8 @@ export const FIELD_CODES: Record<string, string> = {
   TOO_SMALL: 'Use a value within the limits given in `message`.',
   TOO_BIG: 'Use a value within the limits given in `message`.',
   CUSTOM: 'Follow the instructions in `message`.',
-  INVALID_TEXT: 'Remove control characters and, from labels, invisible and direction-changing characters.',
+  INVALID_TEXT:
+    'Remove control characters. From names and labels, also remove quotation marks and invisible or direction-changing characters.',
   UNKNOWN_EVENT_TYPE: 'Use an event type from the catalog. `message` suggests similar ones.',
   OUT_OF_RANGE: 'Use a valid time in 1970 or later.',
   IN_THE_FUTURE: 'Check your clock. The event was not stored, because its time is in the future.',

@@ -8,7 +8,7 @@ import { Layout } from '../design/layout';
 import { Strata } from '../design/strata';
 import { Columns, Facts, Heading, Marks, Notice, Num } from '../design/text';
 import { withNext } from '../http/next-path';
-import { describeAccount } from './read-history';
+import { AccountName } from './account-name';
 
 type Shown = Pick<LinkRequestDoc, 'accountLabel' | 'tenant'>;
 
@@ -33,8 +33,8 @@ export function Introduction({ request, partner, next }: { request: Shown; partn
     <Layout title={title}>
       <Heading>{title}</Heading>
       <p>
-        {partner.name} would like to connect {describeAccount(request.accountLabel, partner)} to your MIR account. Log
-        in to see what that means, then decide. Nothing is shared until you confirm.
+        {partner.name} would like to connect <AccountName label={request.accountLabel} partner={partner} /> to your MIR
+        account. Log in to see what that means, then decide. Nothing is shared until you confirm.
       </p>
       <TestData request={request} />
       <Actions>
@@ -68,13 +68,13 @@ export function Consent({ request, partner, signals, action, code }: ConsentProp
     <Layout title={`Connect to ${partner.name}`}>
       <Heading>Connect your {partner.name} account?</Heading>
       <p class="quiet">
-        {partner.name} asked to connect {describeAccount(request.accountLabel, partner)} to your MIR account. Nothing is
-        shared until you confirm.
+        {partner.name} asked to connect <AccountName label={request.accountLabel} partner={partner} /> to your MIR
+        account. Nothing is shared until you confirm.
       </p>
       <TestData request={request} />
       <Facts
         facts={[
-          ['Account', describeAccount(request.accountLabel, partner)],
+          ['Account', <AccountName label={request.accountLabel} partner={partner} />],
           [
             'Your history',
             <>

@@ -1,4 +1,4 @@
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../../shared/store/link-requests';
 import type { PartnerDoc } from '../../../shared/store/partners';
@@ -13,7 +13,7 @@ import { Heading } from '../design/text';
 import type { PageResponse, PageCall } from '../http/page';
 import { CONNECT, DECISION_FIELD, DECLINE } from './consent';
 import { rejectedPage } from './rejected';
-import { describeAccount } from './read-history';
+import { AccountName } from './account-name';
 import { auditContextForPerson } from '../../db/person-context';
 
 /** Values of `link` in the query of the partner's return URL. */
@@ -35,7 +35,7 @@ export function returnOrigin(request: LinkRequestDoc, partner: PartnerDoc): { fo
   return url === null ? {} : { formAction: url.origin };
 }
 
-function Outcome({ title, children }: { title: string; children: string }): VNode {
+function Outcome({ title, children }: { title: string; children: ComponentChildren }): VNode {
   return (
     <Layout title={title}>
       <Heading>{title}</Heading>
@@ -47,9 +47,19 @@ function Outcome({ title, children }: { title: string; children: string }): VNod
   );
 }
 
-function Connected({ account, partner }: { account: string; partner: Pick<PartnerDoc, 'name'> }): VNode {
-  const text = `${partner.name} now sees how many events you have, and how long and how recent your history is. You can disconnect ${account} at any time in your MIR account.`;
-  return <Outcome title={`Connected to ${partner.name}`}>{text}</Outcome>;
+function Connected({
+  request,
+  partner,
+}: {
+  request: Pick<LinkRequestDoc, 'accountLabel'>;
+  partner: PartnerDoc;
+}): VNode {
+  return (
+    <Outcome title={`Connected to ${partner.name}`}>
+      {partner.name} now sees how many events you have, and how long and how recent your history is. You can disconnect{' '}
+      <AccountName label={request.accountLabel} partner={partner} /> at any time in your MIR account.
+    </Outcome>
+  );
 }
 
 function Pending({ partner }: { partner: PartnerDoc }): VNode {
@@ -67,7 +77,7 @@ function connected(request: LinkRequestDoc, partner: PartnerDoc, cacheState: Cac
   const leaveTo = returnTo(request, partner, pending ? 'pending' : 'linked');
   if (leaveTo) return { leaveTo };
   if (pending) return { status: 202, html: <Pending partner={partner} /> };
-  return { html: <Connected account={describeAccount(request.accountLabel, partner)} partner={partner} /> };
+  return { html: <Connected request={request} partner={partner} /> };
 }
 
 /** Shows the outcome of a request that is no longer open: connected, declined, or rejected with the reason. */

@@ -61,9 +61,3 @@ export async function readHistoryWith(
   const counted = [...linkedMembers(identity, others, rowOf), { tenant, userRef }];
   return presentSignals(sumOf(counted, rowOf), 'LINKED', now.getTime());
 }
-
-/** Describes an account by its host and label. Puts the label in quotation marks, because the partner chose it. */
-export function describeAccount(label: string | undefined, partner: Pick<PartnerDoc, 'website' | 'name'>): string {
-  const { host } = new URL(partner.website);
-  return label === undefined ? `your account at ${host}` : `“${label}” at ${host}`;
-}

@@ -103,11 +103,43 @@ describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
     }
   });
 
-  it.each(['\u202e', '\u200b', '\u2066'])(
-    'rejects a label with %j, which could disguise the surrounding text',
-    async (mark) => {
-      const invitation = { userExternalId: 'u-8', accountLabel: `ana${mark}k` };
-      expect((await post('/v1/partners/link/invite', invitation)).status).toBe(422);
+  it.each([
+    ['a control character', '\u0085'],
+    ['a right-to-left override', '\u202e'],
+    ['an isolate', '\u2066'],
+    ['a zero-width space', '\u200b'],
+    ['an Arabic letter mark', '\u061c'],
+    ['a tag character', '\u{e0041}'],
+    ['a Hangul filler', '\u3164'],
+    ['a line separator', '\u2028'],
+    ['a no-break space', '\u00a0'],
+    ['a private-use character', '\ue000'],
+    ['a noncharacter', '\ufffe'],
+    ['a lone surrogate', '\ud800'],
+    ['a quotation mark', '"'],
+    ['an apostrophe', "'"],
+    ['a typographic quotation mark', '”'],
+    ['a typographic apostrophe', '’'],
+    ['a low quotation mark', '„'],
+    ['an angle quotation mark', '»'],
+    ['a backtick', '`'],
+    ['a prime', '″'],
+  ])('rejects a label with %s, which could disguise the surrounding text', async (_, mark) => {
+    for (const accountLabel of [`ana${mark}k`, `ana${mark}`, mark]) {
+      const { status: code, body } = await post('/v1/partners/link/invite', { userExternalId: 'u-8', accountLabel });
+      const paths = body.errors.map(({ path }: { path: string }) => path);
+      expect([code, ...new Set(paths)]).toEqual([422, 'accountLabel']);
+    }
+  });
+
+  it.each(['h•••r@harbour.example', 'Zoë (work) – 2', 'ירון 42', '山田 太郎', '+1 555 ••• 17', '🦊'])(
+    'accepts the label %s',
+    async (accountLabel) => {
+      const { status: code } = await post('/v1/partners/link/code', {
+        userExternalId: `u-${accountLabel}`,
+        accountLabel,
+      });
+      expect(code).toBe(201);
     },
   );
 

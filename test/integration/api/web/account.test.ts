@@ -100,7 +100,7 @@ describe('account pages', () => {
     const webSession = await loggedIn(mir, email);
     await submit(shop, 'exporter', 1_200);
     await submit(forum, 'exporter', 1);
-    await connect(webSession, shop, 'exporter', 'label "quoted"');
+    await connect(webSession, shop, 'exporter', 'label, with commas');
     await connect(webSession, forum, 'exporter');
     const file = await webSession.get('/account/export');
     expect(file.headers.get('content-disposition')).toMatch(/^attachment; filename="mir-account-[\d-]+\.json"$/);
@@ -108,7 +108,7 @@ describe('account pages', () => {
     expect(identity).toEqual({ email, createdAt: expect.any(String) });
     expect(history).toMatchObject({ eventCount: 1_201, partnerCount: 2 });
     expect(accounts).toMatchObject([
-      { platform: 'Harbour Market', accountLabel: 'label "quoted"', environment: 'live', eventCount: 1_200 },
+      { platform: 'Harbour Market', accountLabel: 'label, with commas', environment: 'live', eventCount: 1_200 },
       { platform: 'Quiet Forum', accountLabel: null },
     ]);
     expect(accounts.map(({ events }: { events: unknown[] }) => events.length)).toEqual([1_200, 1]);

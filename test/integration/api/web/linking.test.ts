@@ -68,6 +68,22 @@ describe('linking pages', () => {
     expect((await webSession.get(path)).text).toContain('Connected to Harbour Market');
   });
 
+  it('shows the label in an element of its own, so that its text direction cannot reorder the page', async () => {
+    const label = 'ירון 42';
+    const labels = ({ root }: { root: { querySelectorAll(selector: string): { textContent: string }[] } }) =>
+      root.querySelectorAll('main bdi').map(({ textContent }) => textContent);
+    const path = await invite('yaron', { accountLabel: label });
+    expect(labels(await anonymousSession(mir).get(path))).toEqual([label]);
+    const webSession = await loggedIn(mir, newAddress());
+    const consent = await webSession.get(path);
+    expect(labels(consent)).toEqual([label, label]);
+    expect(labels(await decide(webSession, consent, 'connect'))).toEqual([label]);
+    const account = await webSession.get('/account');
+    expect(labels(account)).toEqual([label]);
+    const disconnectPath = account.root.querySelector('ul.records a')!.getAttribute('href')!;
+    expect(labels(await webSession.get(disconnectPath))).toEqual([label]);
+  });
+
   it("redirects to the partner with the partner's state and the person's decision", async () => {
     const webSession = await loggedIn(mir, newAddress());
     const returnUrl = 'https://harbour.example/settings?tab=mir';
