@@ -8,7 +8,7 @@ import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/que
 import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
-import { readCursor, signCursor } from '../http/paging';
+import { readCursor, encryptCursor } from '../http/paging';
 import { DEAD_LETTER_KINDS } from './dead-letter-kinds';
 import { presentFailure } from './present-failure';
 import { shapeOf } from './shape-of';
@@ -141,7 +141,7 @@ export async function listDeadLetters(
   const last = page.at(-1);
   return {
     data: jobs.flatMap((job, n) => (job ? [present({ queue: page[n]!.queue, job: job as Job })] : [])),
-    nextCursor: rest.length > page.length && last ? signCursor(key, 'admin', [last.atMs, last.id]) : null,
+    nextCursor: rest.length > page.length && last ? encryptCursor(key, 'admin', [last.atMs, last.id]) : null,
   };
 }
 

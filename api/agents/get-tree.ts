@@ -4,7 +4,7 @@ import { MAX_ROWS_EXAMINED } from '../../shared/store/list-page';
 import type { ApiContext } from '../context';
 import { NDJSON, ndjsonOf, rejectCursor, requestedLines, wantsNdjson } from '../http/ndjson';
 import { ownerOf } from '../../shared/concurrency/long-work';
-import { pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
+import { pageQuery, pageSchema, readCursor, encryptCursor } from '../http/paging';
 import { type Charge, chargeRows, FREE, payForRows } from '../http/price';
 import { route } from '../http/route';
 
@@ -52,13 +52,13 @@ async function pageOfTree(
   let last = position?.id ?? '';
   for await (const node of walkTree({ store }, { ...part, after, maxRows: MAX_ROWS_EXAMINED })) {
     if (data.length === limit || !(await pay(1))) {
-      return { data, nextCursor: signCursor(secrets.cursor, owner, [0, last]) };
+      return { data, nextCursor: encryptCursor(secrets.cursor, owner, [0, last]) };
     }
     examined += 1;
     last = node.agentId;
     if (node.depth <= maxDepth && (status === undefined || node.status === status)) data.push(node);
   }
-  return { data, nextCursor: examined < MAX_ROWS_EXAMINED ? null : signCursor(secrets.cursor, owner, [0, last]) };
+  return { data, nextCursor: examined < MAX_ROWS_EXAMINED ? null : encryptCursor(secrets.cursor, owner, [0, last]) };
 }
 
 const querySchema = z.strictObject({

@@ -1,19 +1,18 @@
 import { z } from 'zod';
+import type { Tenant } from '../../shared/domain/ids';
 import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit';
+import type { ListPage, PayForRows, Position } from '../../shared/store/list-page';
 import type { ApiContext } from '../context';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { NDJSON, ndjsonOf, rejectCursor, requestedLines, wantsNdjson } from '../http/ndjson';
 import { pageQuery, pageSchema, presentPage, readCursor } from '../http/paging';
-import { type Charge, chargeRows, FREE, payForRows } from '../http/price';
+import { type Charge, chargeForRows, chargeRows, FREE, payForRows } from '../http/price';
 import { route } from '../http/route';
 
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
 
-/**
- * Number of entries per batch when streaming to an agent. One query per batch determines which entries the agent may
- * see.
- */
-const FILTER_BATCH_SIZE = 250;
+/** Number of entries that a stream to an agent reads at a time. */
+const PAGE_OF_STREAM = 500;
 const time = z.iso.datetime({ offset: true });
 
 export const auditFilterSchema = z.object({
@@ -40,57 +39,85 @@ function filterOf({ action, target, actor, cascadeId, from, to }: AuditQuery): A
 }
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
+type StoreDeps = Pick<Deps, 'store'>;
 
-/**
- * Returns the entries that the caller may see: for an agent (`self`), those about itself and its descendants; for the
- * partner's own key (null), all entries.
- */
-async function visibleTo({ store }: Pick<Deps, 'store'>, self: string | null, rows: AuditDoc[]): Promise<AuditDoc[]> {
-  if (self === null || rows.length === 0) return rows;
-  const targets = await store.agents.byIds([...new Set(rows.map(({ target }) => target))]);
-  const own = targets.filter(({ _id, ancestors }) => _id === self || ancestors.includes(self));
-  const ids = new Set(own.map(({ _id }) => _id));
-  return rows.filter(({ target }) => ids.has(target));
+/** The agent that reads the audit log. It may see only entries about itself and its descendants. */
+export interface Reader {
+  tenant: Tenant;
+  agentId: string;
+}
+
+/** Returns the targets whose entries the reader may see. Charges for the agents that it reads. */
+async function visibleTargets(
+  { store }: StoreDeps,
+  { tenant, agentId }: Reader,
+  { target }: AuditFilter,
+  pay: PayForRows,
+): Promise<string[]> {
+  if (target === undefined) {
+    const below = await store.agents.idsBelow(tenant, agentId);
+    await pay(below.length);
+    return [agentId, ...below];
+  }
+  const agent = target === agentId ? null : await store.agents.get(tenant, target);
+  return target === agentId || agent?.ancestors.includes(agentId) ? [target] : [];
 }
 
 /**
- * Returns a page of a chain's entries, newest first. If it is filtered or for an agent, the page may contain fewer
- * entries than requested. Charges for the entries that it reads beyond `limit`. Once the budget is exhausted, returns
- * the page.
+ * Presents an entry to an agent. Its position and hashes are omitted, because they show how many entries the agent may
+ * not see.
+ */
+function presentWithoutSeal(doc: AuditDoc): PresentedEntry {
+  return { ...presentEntry(doc), seq: null, previousHash: null, hash: null };
+}
+
+/**
+ * Returns a page of a chain's entries, newest first. If it is filtered, the page may contain fewer entries than
+ * requested. Charges for the entries that it reads beyond `limit`. Once the budget is exhausted, returns the page. If
+ * the reader is an agent, reads only entries that it may see, so that nothing in the response depends on the others.
  */
 export async function pageOfAudit(
-  { store, secrets }: Deps,
+  deps: Deps,
   chain: AuditChain,
   { limit, cursor, ...query }: AuditQuery & { limit: number; cursor?: string | undefined },
-  self: string | null = null,
+  reader: Reader | null = null,
   charge: Charge = FREE,
 ): Promise<{ data: PresentedEntry[]; nextCursor: string | null }> {
-  const owner = `audit|${chain}`;
+  const { store, secrets } = deps;
+  const owner = reader === null ? `audit|${chain}` : `audit|${chain}|${reader.agentId}`;
   const after = readCursor(secrets.cursor, owner, cursor);
-  const { rows, next } = await store.audit.list(chain, filterOf(query), after, limit, payForRows(limit, charge));
-  return presentPage(secrets.cursor, owner, { rows: await visibleTo({ store }, self, rows), next }, presentEntry);
+  const filter = filterOf(query);
+  const pay = payForRows(limit, charge);
+  if (reader === null) {
+    const page = await store.audit.list(chain, filter, after, limit, pay);
+    return presentPage(secrets.cursor, owner, page, presentEntry);
+  }
+  const targets = await visibleTargets(deps, reader, filter, pay);
+  const page = await store.audit.listAbout(chain, targets, filter, after, limit, pay);
+  return presentPage(secrets.cursor, owner, page, presentWithoutSeal);
 }
 
-async function* streamVisibleTo(deps: Pick<Deps, 'store'>, self: string, rows: AsyncIterable<AuditDoc>) {
-  let batch: AuditDoc[] = [];
-  for await (const row of rows) {
-    if (batch.push(row) < FILTER_BATCH_SIZE) continue;
-    yield* await visibleTo(deps, self, batch);
-    batch = [];
-  }
-  yield* await visibleTo(deps, self, batch);
+async function* streamVisible(deps: StoreDeps, reader: Reader, filter: AuditFilter, charge: Charge) {
+  const pay = chargeForRows(charge);
+  const targets = await visibleTargets(deps, reader, filter, pay);
+  let after: Position | null = null;
+  do {
+    const page: ListPage<AuditDoc> = await deps.store.audit.listAbout(
+      reader.tenant,
+      targets,
+      filter,
+      after,
+      PAGE_OF_STREAM,
+      pay,
+    );
+    yield* page.rows;
+    after = page.next;
+  } while (after !== null);
 }
 
 /** Returns all matching entries of a chain as NDJSON lines, newest first. Charges for every entry that it reads. */
-export function exportOfAudit(
-  { store }: Pick<Deps, 'store'>,
-  chain: AuditChain,
-  query: AuditQuery,
-  self: string | null = null,
-  charge: Charge = FREE,
-): AsyncIterable<string> {
-  const rows = chargeRows(store.audit.stream(chain, filterOf(query)), charge);
-  return ndjsonOf(self === null ? rows : streamVisibleTo({ store }, self, rows), presentEntry);
+export function exportOfAudit({ store }: StoreDeps, chain: AuditChain, query: AuditQuery, charge: Charge = FREE) {
+  return ndjsonOf(chargeRows(store.audit.stream(chain, filterOf(query)), charge), presentEntry);
 }
 
 export const listAuditRoute = route({
@@ -106,7 +133,7 @@ export const listAuditRoute = route({
   tag: 'Audit',
   summary: 'List audit entries, newest first',
   description:
-    'Lists changes to your agents, keys and terms. Each environment has its own chain; changes to the partner as a whole are in the live chain. If you filter by `actor` or by several fields, or if the caller is an agent, a page may contain fewer than `limit` entries; continue until `nextCursor` is null. Agents see only entries about themselves and their descendants. With `Accept: application/x-ndjson`, streams all matching entries, one per line',
+    'Lists changes to your agents, keys and terms. Each environment has its own chain; changes to the partner as a whole are in the live chain. If you filter by `actor` or by several fields, a page may contain fewer than `limit` entries; continue until `nextCursor` is null. Agents see only entries about themselves and their descendants, without `seq`, `previousHash` and `hash`. With `Accept: application/x-ndjson`, streams all matching entries, one per line',
   query: z.strictObject({ ...pageQuery, ...auditFilterSchema.shape }),
   answers: {
     200: {
@@ -117,13 +144,18 @@ export const listAuditRoute = route({
   },
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant, admission, charge }, query, headers }) => {
-    const self = admission.credential.agent?.agentId ?? null;
-    const owner = ownerOf(tenant, self);
+    const agentId = admission.credential.agent?.agentId ?? null;
+    const reader = agentId === null ? null : { tenant, agentId };
+    const owner = ownerOf(tenant, agentId);
     if (!wantsNdjson(headers)) {
-      return { status: 200, body: await ctx.longWork.list(owner, () => pageOfAudit(ctx, tenant, query, self, charge)) };
+      const body = await ctx.longWork.list(owner, () => pageOfAudit(ctx, tenant, query, reader, charge));
+      return { status: 200, body };
     }
     rejectCursor(query);
-    const entries = exportOfAudit(ctx, tenant, query, self, charge);
+    const entries =
+      reader === null
+        ? exportOfAudit(ctx, tenant, query, charge)
+        : ndjsonOf(streamVisible(ctx, reader, filterOf(query), charge), presentWithoutSeal);
     return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(owner, entries) };
   },
 });

@@ -28,7 +28,7 @@ export const auditEntrySchema = z
     before: z.unknown(),
     after: z.unknown(),
     at: z.iso.datetime(),
-    seq: z.int().nullable().describe('Position in the chain, starting at 1. Null until sealed.'),
+    seq: z.int().nullable().describe('Position in the chain, starting at 1. Null until sealed, and for agents.'),
     previousHash: z.string().nullable().describe('`hash` of the previous entry. 64 zeros for the first entry.'),
     hash: z
       .string()

@@ -3,7 +3,7 @@ import { createSemaphore } from '../../shared/concurrency/semaphore';
 import { PublicError } from '../http/public-error';
 import type { AuditChain } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
-import { pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageQuery, readCursor, encryptCursor } from '../http/paging';
 import { type Charge, FREE, isPaid } from '../http/price';
 import { route } from '../http/route';
 
@@ -86,7 +86,7 @@ export async function verdictOfAudit(
     sealedThrough: seq === 0 ? null : new Date(throughMs).toISOString(),
     headHash: seq === 0 ? null : hash,
     unsealed: await store.audit.countUnsealed(chain),
-    nextCursor: verdict.complete ? null : signCursor(secrets.cursor, owner, [seq, `${hash} ${throughMs}`]),
+    nextCursor: verdict.complete ? null : encryptCursor(secrets.cursor, owner, [seq, `${hash} ${throughMs}`]),
   };
 }
 
@@ -101,9 +101,17 @@ export const verifyAuditRoute = route({
   operationId: 'verifyAuditChain',
   method: 'GET',
   path: '/audit/verify',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, price: { asRead: true } },
+  auth: {
+    kind: 'key',
+    scope: 'agents:manage',
+    partnerOnly: true,
+    availableWithoutRedis: true,
+    price: { asRead: true },
+  },
   tag: 'Audit',
   summary: 'Verify the hash chain',
+  description:
+    'Recomputes the chain of this environment. Only the partner key can do this, because the result depends on entries that agents may not see.',
   query: z.strictObject({
     cursor: pageQuery.cursor,
     limit: z.coerce.number().int().min(1).max(MAX_ENTRIES_PER_CALL).default(MAX_ENTRIES_PER_CALL),

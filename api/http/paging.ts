@@ -1,11 +1,10 @@
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { decryptSecret, encryptSecret } from '../../shared/domain/encrypted-secret';
 import type { ListPage, Position } from '../../shared/store/list-page';
 import { PublicError } from './public-error';
 
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 500;
-const MAC_LENGTH = 16;
 const MAX_CURSOR_LENGTH = 512;
 
 /** Query parameters that every list accepts. */
@@ -35,33 +34,34 @@ export function requestedRows({ limit }: Record<string, unknown>): number {
   return asked >= 1 && asked <= MAX_PAGE_SIZE ? asked : DEFAULT_PAGE_SIZE;
 }
 
-function macOf(key: KeyObject, owner: string, body: string): string {
-  return createHmac('sha256', key).update(`${owner}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
-}
-
-/** Returns a signed cursor, which cannot be forged. Only the owner of the cursor (a tenant or `admin`) can use it. */
-export function signCursor(key: KeyObject, owner: string, position: readonly [atMs: number, id: string]): string {
-  const body = Buffer.from(JSON.stringify(position)).toString('base64url');
-  return `${body}.${macOf(key, owner, body)}`;
-}
-
 /**
- * Returns the position encoded in a cursor, or null if there is no cursor. Throws 422 unless the cursor was signed for
- * this owner.
+ * Returns an encrypted cursor, which reveals nothing about the row it points to. Only the owner of the cursor (such as a
+ * tenant or `admin`) can use it.
  */
-export function readCursor(key: KeyObject, owner: string, cursor: string | undefined): Position | null {
-  if (cursor === undefined) return null;
-  const [body, mac, ...more] = cursor.split('.');
-  const expected = Buffer.from(macOf(key, owner, body ?? ''));
-  const given = Buffer.from(mac ?? '');
-  if (more.length > 0 || expected.length !== given.length || !timingSafeEqual(expected, given)) {
+export function encryptCursor(key: Buffer, owner: string, position: readonly [atMs: number, id: string]): string {
+  return encryptSecret(key, owner, JSON.stringify(position));
+}
+
+function decryptCursor(key: Buffer, owner: string, cursor: string): string {
+  try {
+    return decryptSecret(key, owner, cursor);
+  } catch (cause) {
     throw new PublicError('VALIDATION_FAILED', 'The cursor is not valid for this list.', {
+      cause,
       errors: [
         { path: 'cursor', code: 'INVALID_CURSOR', message: 'Must be the unchanged nextCursor of the previous page.' },
       ],
     });
   }
-  const [atMs, id] = JSON.parse(Buffer.from(body!, 'base64url').toString()) as [number, string];
+}
+
+/**
+ * Returns the position encoded in a cursor, or null if there is no cursor. Throws 422 unless the cursor was encrypted
+ * for this owner.
+ */
+export function readCursor(key: Buffer, owner: string, cursor: string | undefined): Position | null {
+  if (cursor === undefined) return null;
+  const [atMs, id] = JSON.parse(decryptCursor(key, owner, cursor)) as [number, string];
   return { atMs, id };
 }
 
@@ -79,12 +79,12 @@ export const pageSchema = <Item extends z.ZodType>(id: string, item: Item) =>
     })
     .meta({ id });
 
-/** Returns a page in the format that all lists share. `owner` is the owner of the cursor, as in `signCursor`. */
+/** Returns a page in the format that all lists share. `owner` is the owner of the cursor, as in `encryptCursor`. */
 export function presentPage<Row, Item>(
-  key: KeyObject,
+  key: Buffer,
   owner: string,
   { rows, next }: Pick<ListPage<Row>, 'rows' | 'next'>,
   present: (row: Row) => Item,
 ): { data: Item[]; nextCursor: string | null } {
-  return { data: rows.map(present), nextCursor: next && signCursor(key, owner, [next.atMs, next.id]) };
+  return { data: rows.map(present), nextCursor: next && encryptCursor(key, owner, [next.atMs, next.id]) };
 }

@@ -49,6 +49,20 @@ export async function* chargeRows<Row>(rows: AsyncIterable<Row>, charge: Charge)
   }
 }
 
+/** Returns a function that charges for rows like `chargeRows`, for rows that are read in pages. Throws 429 likewise. */
+export function chargeForRows(charge: Charge): PayForRows {
+  let left = ROWS_PER_UNIT;
+  return async (rows) => {
+    left -= rows;
+    if (left < 0) {
+      const units = unitsOf({ rows: -left });
+      left += units * ROWS_PER_UNIT;
+      await charge(units);
+    }
+    return true;
+  };
+}
+
 /** Resolves to false if the budget is exhausted, for handlers that then return what they have read so far. */
 export async function isPaid(charging: Promise<void>): Promise<boolean> {
   try {

@@ -18,7 +18,7 @@ export const FIELD_EXAMPLES: Record<string, unknown> = {
   eventId: `evt_live_${CHUNK}.0`,
   receiptId: `rcpt_live_${CHUNK}.mi1a2b3c.1.1.1.Jm3vQx8Yk2Lp6Rt9Wz4NbA`,
   nextCursor: null,
-  cursor: 'WzE3OTU1MTMwMDAwMDAsImV2dCJd.Zk3rT7yB5nV8cL2d',
+  cursor: 'CzBVep_E6Q4zWH2ix-wRNluApcrvFDleg6jN8hc8YYar0PUaP2SJrtP4HUJnjLHW-yBFao-02f4jSG2St9wB',
   limit: 50,
 
   tier: 2,

@@ -16,7 +16,8 @@ export interface Secrets {
   linkCode: KeyedHash;
   /** AES-256 key that encrypts webhook secrets. */
   webhook: Buffer;
-  cursor: KeyObject;
+  /** AES-256 key that encrypts the cursors of lists. */
+  cursor: Buffer;
   /** Signs people's session cookies and emailed tokens (better-auth). */
   identity: string;
   /** Binds a form to the visitor who loaded its page. */
@@ -39,7 +40,7 @@ export function deriveSecrets(pepper: string): Secrets {
     receipt: keyedHash(derive('receipt')),
     linkCode: keyedHash(derive('link-code')),
     webhook: derive('webhook'),
-    cursor: createSecretKey(derive('cursor')),
+    cursor: derive('cursor-encryption'),
     identity: derive('identity').toString('base64url'),
     forms: createSecretKey(derive('forms')),
     operator: createSecretKey(derive('operator')),

@@ -8,7 +8,15 @@ import {
   type SubtreeMarks,
 } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
-import { LIST_TIMEOUT_MS, type ListPage, listPage, type PayForRows, type Position } from './list-page';
+import {
+  LIST_TIMEOUT_MS,
+  type ListPage,
+  listPage,
+  mergePages,
+  newestFirst,
+  type PayForRows,
+  type Position,
+} from './list-page';
 
 /** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the path index. */
 export interface AgentDoc {
@@ -118,17 +126,6 @@ schema.index({ approvalId: 1 }, { partialFilterExpression: { approvalId: { $type
 
 const positionOf = ({ createdAt, _id }: AgentDoc): Position => ({ atMs: createdAt.getTime(), id: _id });
 
-function newestFirst(a: Position, b: Position): number {
-  return b.atMs - a.atMs || (a.id === b.id ? 0 : a.id < b.id ? 1 : -1);
-}
-
-/** Inserts an agent into a page. Keeps at most `limit` agents on the page. */
-function withRow({ rows, next, examined }: ListPage<AgentDoc>, row: AgentDoc, limit: number): ListPage<AgentDoc> {
-  const all = [...rows, row].sort((a, b) => newestFirst(positionOf(a), positionOf(b)));
-  const shown = all.slice(0, limit);
-  return { rows: shown, next: all.length > limit ? positionOf(shown.at(-1)!) : next, examined };
-}
-
 export function agentsStore(connection: Connection) {
   const model = connection.model<AgentDoc>('Agent', schema);
   const collection = connection.collection<AgentDoc>(model.collection.collectionName);
@@ -157,6 +154,16 @@ export function agentsStore(connection: Connection) {
         .lean<AgentDoc[]>();
       const found = new Map(docs.map((doc) => [doc._id, doc]));
       return ids.flatMap((id) => found.get(id) ?? []);
+    },
+
+    /** Returns the IDs of an agent's descendants, whatever their status. */
+    async idsBelow(tenant: Tenant, agentId: string): Promise<string[]> {
+      const docs = await model
+        .find({ ancestors: agentId, tenant }, { _id: 1 })
+        .hint({ ancestors: 1, createdAt: -1, _id: -1 })
+        .read('primary')
+        .lean<{ _id: string }[]>();
+      return docs.map(({ _id }) => _id);
     },
 
     async byApproval(tenant: Tenant, approvalId: string): Promise<AgentDoc | null> {
@@ -198,10 +205,9 @@ export function agentsStore(connection: Connection) {
           .maxTimeMS(LIST_TIMEOUT_MS)
           .lean<AgentDoc>(),
       ]);
-      const isOnPage = (position: Position): boolean =>
-        (after === null || newestFirst(after, position) < 0) &&
-        (page.next === null || newestFirst(position, page.next) < 0);
-      return own && isOnPage(positionOf(own)) ? withRow(page, own, limit) : page;
+      const isAfter = own !== null && (after === null || newestFirst(after, positionOf(own)) < 0);
+      const ownPage: ListPage<AgentDoc>[] = isAfter ? [{ rows: [own], next: null, examined: 0 }] : [];
+      return mergePages([page, ...ownPage], limit, positionOf);
     },
 
     async byKeyHash(hash: string): Promise<AgentDoc | null> {

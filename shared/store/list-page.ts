@@ -28,6 +28,30 @@ export interface ListPage<Row> {
   examined: number;
 }
 
+/** Compares positions in the order of a list with the newest rows first. */
+export function newestFirst(a: Position, b: Position): number {
+  return b.atMs - a.atMs || (a.id === b.id ? 0 : a.id < b.id ? 1 : -1);
+}
+
+/**
+ * Merges pages of different lists into a page of all their rows, newest first. The page ends where the first of the
+ * pages ends, because its list may continue with rows that precede the others'.
+ */
+export function mergePages<Row>(
+  pages: readonly ListPage<Row>[],
+  limit: number,
+  positionOf: (row: Row) => Position,
+): ListPage<Row> {
+  const [end = null] = pages.flatMap(({ next }) => next ?? []).sort(newestFirst);
+  const rows = pages
+    .flatMap((page) => page.rows)
+    .filter((row) => end === null || newestFirst(positionOf(row), end) <= 0)
+    .sort((a, b) => newestFirst(positionOf(a), positionOf(b)));
+  const shown = rows.slice(0, limit);
+  const examined = pages.reduce((sum, page) => sum + page.examined, 0);
+  return { rows: shown, next: rows.length > limit ? positionOf(shown.at(-1)!) : end, examined };
+}
+
 /**
  * Pays for rows that were examined. Resolves to false once the caller's budget is exhausted. With 0 rows, only returns
  * that.

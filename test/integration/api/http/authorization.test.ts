@@ -26,6 +26,7 @@ describe('route table', () => {
       'DELETE partners/webhook',
       'GET agents/approvals',
       'GET agents/policy',
+      'GET audit/verify',
       'POST agents',
       'POST agents/approvals/:id/approve',
       'POST agents/approvals/:id/reject',
