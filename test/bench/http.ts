@@ -14,8 +14,8 @@ export interface HttpClient {
  */
 export function httpClient(port: number, connections: number, timeoutMs = 0): HttpClient {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const send = (method: string, path: string, key: string, text: string | null) =>
-    new Promise<{ status: number; body: Record<string, unknown> }>((resolve, reject) => {
+  const exchange = (method: string, path: string, key: string, text: string | null) =>
+    new Promise<{ status: number; answer: string }>((resolve, reject) => {
       const headers = {
         'x-api-key': key,
         ...(text === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
@@ -24,19 +24,16 @@ export function httpClient(port: number, connections: number, timeoutMs = 0): Ht
         const parts: Buffer[] = [];
         res.on('data', (part: Buffer) => parts.push(part));
         res.on('error', reject);
-        res.on('end', () => {
-          const answer = Buffer.concat(parts).toString();
-          try {
-            resolve({ status: res.statusCode!, body: answer === '' ? {} : JSON.parse(answer) });
-          } catch (error) {
-            reject(error as Error);
-          }
-        });
+        res.on('end', () => resolve({ status: res.statusCode!, answer: Buffer.concat(parts).toString() }));
       });
       req.on('error', reject);
       req.on('timeout', () => req.destroy(new Error(`no response within ${timeoutMs} ms`)));
       req.end(text ?? undefined);
     });
+  const send = async (method: string, path: string, key: string, text: string | null) => {
+    const { status, answer } = await exchange(method, path, key, text);
+    return { status, body: answer === '' ? {} : JSON.parse(answer) };
+  };
   return {
     post: (path, key, body) => send('POST', path, key, body),
     get: (path, key) => send('GET', path, key, null),

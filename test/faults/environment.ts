@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { type ApiContext, createApiContext } from '../../api/context';
 import { readConfig } from '../../shared/config/config';
 import { openRuntime } from '../../shared/runtime';
+import { follow, REPLICATED, SYNC_AT_ONCE } from '../support/failover';
 import { type OpenedStore, openOwnMongo, openOwnRedis } from '../support/own-store';
 import { openTcpProxy, type TcpProxy } from '../support/open-tcp-proxy';
 import { type ViewedMir, viewQueue } from '../support/queue-view';
@@ -20,6 +21,20 @@ export const MAX_MEMORY_BYTES = 1024 * MIB;
 const APIS = 2;
 const WORKERS = 2;
 
+/** The setting with which MIR accepts events only once a replica has them. */
+const REPLICATED_MODE = 'replicated';
+
+/** Returns the options of the queue Redis. */
+export function redisArgs(durability: string): string[] {
+  // Valkey's WAITAOF is correct only with `appendfsync always`.
+  const modes: Record<string, readonly string[]> = {
+    everysec: SYNC_AT_ONCE,
+    fsync: REPLICATED,
+    replicated: REPLICATED,
+  };
+  return ['--maxmemory', String(MAX_MEMORY_BYTES), ...(modes[durability] ?? [])];
+}
+
 /** A store and the proxy between it and MIR's processes. */
 export interface ProxiedStore {
   server: OpenedStore;
@@ -31,8 +46,12 @@ export interface ProxiedStore {
 
 export interface FaultEnvironment {
   folder: string;
+  /** QUEUE_DURABILITY. */
+  durability: string;
   env: Record<string, string>;
   redis: ProxiedStore;
+  /** The replica of the queue Redis. Null unless MIR waits for a replica. */
+  replica: OpenedStore | null;
   /** The cache's Redis. */
   cache: ProxiedStore;
   mongo: ProxiedStore;
@@ -43,7 +62,7 @@ export interface FaultEnvironment {
   ctx: ApiContext;
   view: ReturnType<typeof viewQueue>;
   /** Runs commands on the queue Redis, or on the cache's, without a proxy. */
-  onRedis: <T>(work: (redis: Redis) => Promise<T>, store?: ProxiedStore) => Promise<T>;
+  onRedis: <T>(work: (redis: Redis) => Promise<T>, store?: Pick<ProxiedStore, 'server'>) => Promise<T>;
   /** Starts Redis under a clock that `setOffset` shifts, or with the real clock. Takes effect at its next restart. */
   shiftRedisClock(offsetFile: string | null): void;
   close(): Promise<void>;
@@ -97,8 +116,13 @@ async function open(
   const redisEnv = (): NodeJS.ProcessEnv =>
     offsetFile === null || faketime === null ? process.env : shiftedServer(folder, faketime, offsetFile);
   const redis = await storeOn('redis', disks ? REDIS_DISK_BYTES : null, (dataDir) =>
-    openOwnRedis({ dataDir, env: redisEnv, args: ['--maxmemory', String(MAX_MEMORY_BYTES)] }),
+    openOwnRedis({ dataDir, env: redisEnv, args: redisArgs(durability) }),
   );
+  const replica = durability === REPLICATED_MODE ? await openOwnRedis({ args: redisArgs(durability) }) : null;
+  if (replica) {
+    closing.push(() => replica.end());
+    await follow(replica, redis.server);
+  }
   const cache = await storeOn('cache', null, (dataDir) => openOwnRedis({ dataDir, args: ['--appendonly', 'no'] }));
   const mongo = await storeOn('mongo', disks ? MONGO_DISK_BYTES : null, (dataDir) => openOwnMongo({ dataDir }));
   const env: Record<string, string> = {
@@ -124,8 +148,10 @@ async function open(
   await Promise.all(processes.map((one) => one.start()));
   return {
     folder,
+    durability,
     env,
     redis,
+    replica,
     cache,
     mongo,
     apis,

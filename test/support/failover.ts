@@ -6,6 +6,9 @@ import { waitUntil } from './wait-until';
 /** Server options that make a full sync start immediately. By default, Redis waits 5 s for more replicas. */
 export const SYNC_AT_ONCE = ['--repl-diskless-sync-delay', '0'];
 
+/** Options of a server whose replica must confirm writes. Valkey's WAITAOF is correct only with `appendfsync always`. */
+export const REPLICATED = [...SYNC_AT_ONCE, '--appendfsync', 'always'];
+
 /** What can happen to the former primary in a failover. */
 export const FORMER_PRIMARIES = [
   'follows the new primary',

@@ -1,26 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { findRedis } from '../../deploy/local/find-redis';
-import { GUARD_SH, GUARDED_STDIN_SH } from '../../deploy/local/guard';
-import { storesCacheDir } from '../../deploy/local/paths';
-import { freePort } from '../../deploy/local/ports';
-import { follow, onServer, SYNC_AT_ONCE } from './failover';
-import type { OwnStore } from './own-stores';
-import type { TcpProxy } from './tcp-proxy';
+import { follow, onServer, REPLICATED } from './failover';
+import type { TcpProxy } from './open-tcp-proxy';
+import type { OwnStore } from './own-store';
+import { SENTINEL_NAME as NAME, startSentinel } from './start-sentinel';
 import { waitUntil } from './wait-until';
 
-const NAME = 'mir';
 /** How often the proxy asks Sentinel for the primary. */
 const POLL_MS = 50;
 const SYNCED = 'master_link_status:up';
-
-/** Options of a server whose replica must confirm writes. Valkey's WAITAOF is correct only with `appendfsync always`. */
-export const REPLICATED = [...SYNC_AT_ONCE, '--appendfsync', 'always'];
 
 /** Two Redis servers that a Sentinel monitors. */
 export interface SentinelPair {
@@ -32,40 +20,6 @@ export interface SentinelPair {
   failOver(): Promise<void>;
   /** Restarts the former primary, and waits until Sentinel has made it a replica that has synced. */
   rejoin(): Promise<void>;
-}
-
-/** Starts a Sentinel in a new folder. Returns its port and a function that ends it. */
-async function startSentinel(primary: OwnStore): Promise<{ port: number; end: () => Promise<void> }> {
-  const folder = mkdtempSync(join(tmpdir(), 'mir-sentinel-'));
-  const [found, port] = await Promise.all([
-    findRedis({ env: process.env, cacheDir: storesCacheDir(), onProgress: () => {} }),
-    freePort(),
-  ]);
-  const file = join(folder, 'sentinel.conf');
-  const settings = [
-    `port ${port}`,
-    'bind 127.0.0.1',
-    `dir ${folder}`,
-    `logfile ${join(folder, 'sentinel.log')}`,
-    `sentinel monitor ${NAME} 127.0.0.1 ${new URL(primary.url).port} 1`,
-    `sentinel down-after-milliseconds ${NAME} 1000`,
-    `sentinel failover-timeout ${NAME} 5000`,
-  ];
-  writeFileSync(file, `${settings.join('\n')}\n`);
-  const script = `${GUARD_SH}\nexec "$@" ${GUARDED_STDIN_SH}`;
-  const child = spawn('sh', ['-c', script, 'mir-sentinel', found.program, file, '--sentinel'], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  const exited = once(child, 'exit');
-  return {
-    port,
-    end: async () => {
-      child.kill('SIGKILL');
-      await exited;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
 
 /** Returns a function that starts a pair. The Sentinels stop after the last test. */

@@ -4,17 +4,26 @@ import type { Fault, Stage } from './fault';
 const RANGE = { from: 1, to: 30 };
 const START_RANGE = { from: 5, to: 15 };
 const MONGO_AWAY_SECONDS = [60];
+const POSTPONED_MS = 2_500;
 
 type Pick = (stage: Stage) => ProxiedStore;
 const redisOf: Pick = ({ environment }) => environment.redis;
 const mongoOf: Pick = ({ environment }) => environment.mongo;
 
-const killed = (store: Pick) => async (stage: Stage) => {
-  const { server } = store(stage);
+async function killAndRestart(stage: Stage, { server }: ProxiedStore): Promise<void> {
   await server.kill();
   stage.ended();
   await server.restart();
-};
+}
+
+/** During an fsync, Redis replies before it writes to its append-only file. It postpones the write by up to 2 s. */
+async function killRedis(stage: Stage): Promise<void> {
+  const { durability, redis } = stage.environment;
+  const killedAtMs = Date.now();
+  await killAndRestart(stage, redis);
+  if (durability !== 'everysec') return;
+  stage.traffic.oracle.mayBeLost.push({ fromMs: killedAtMs - POSTPONED_MS, toMs: Date.now() });
+}
 
 const frozen = (store: Pick) => async (stage: Stage) => {
   const { server } = store(stage);
@@ -50,9 +59,9 @@ export const OUTAGES: Fault[] = [
     number: 5,
     name: 'Redis killed',
     does: 'kill -9 of the queue Redis, then a restart with its append-only file',
-    invariant: 'every 202 is in the append-only file',
+    invariant: 'every 202 is in the append-only file; in everysec mode, events of the last 2 s may be lost',
     seconds: [0],
-    run: killed(redisOf),
+    run: killRedis,
   },
   {
     number: 6,
@@ -68,7 +77,7 @@ export const OUTAGES: Fault[] = [
     does: 'kill -9 of MongoDB, then a restart',
     invariant: 'no acknowledged commit is lost or repeated',
     seconds: [0],
-    run: killed(mongoOf),
+    run: (stage) => killAndRestart(stage, stage.environment.mongo),
   },
   {
     number: 8,

@@ -23,7 +23,7 @@ it(
     expect(stdout).toMatch(/seed 11.*[^]*no violations\n$/);
     const { faults, totals, violations } = JSON.parse(readFileSync(json, 'utf8'));
     expect(violations).toEqual([]);
-    expect(faults.map(({ number }: { number: number }) => number).toSorted()).toEqual([1, 18, 3].toSorted());
+    expect(new Set(faults.map(({ number }: { number: number }) => number))).toEqual(new Set([1, 3, 18]));
     expect(totals.acknowledged).toBeGreaterThan(500);
     expect(totals.receipts).toBeGreaterThan(20);
     expect(totals.checkpoints).toBe(1);

@@ -10,7 +10,7 @@ import { type Harness, startHarness } from '../../../support/harness';
 import { follow, onServer } from '../../../support/failover';
 import { ownStores } from '../../../support/own-stores';
 import { cli } from '../../../support/cli';
-import { REPLICATED } from '../../../support/sentinel';
+import { REPLICATED } from '../../../support/failover';
 import { rawCollection } from '../../../support/raw-collection';
 
 interface Check {

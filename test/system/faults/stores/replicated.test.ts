@@ -10,13 +10,14 @@ import {
   submitUntilAccepted,
   waitUntilDrained,
 } from '../../../support/expected-state';
-import { follow, onServer } from '../../../support/failover';
+import { follow, onServer, REPLICATED } from '../../../support/failover';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import { keepSubmitting } from '../../../support/keep-submitting';
-import type { OwnStore } from '../../../support/own-stores';
-import { REPLICATED, sentinelPairs } from '../../../support/sentinel';
-import { tcpProxies, type TcpProxy } from '../../../support/tcp-proxy';
+import type { OwnStore } from '../../../support/own-store';
+import { sentinelPairs } from '../../../support/sentinel';
+import type { TcpProxy } from '../../../support/open-tcp-proxy';
+import { tcpProxies } from '../../../support/tcp-proxy';
 import { succeeds, waitUntil } from '../../../support/wait-until';
 
 const TURNS = 50;
