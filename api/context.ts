@@ -17,7 +17,7 @@ import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-q
 import { createWakeUpQueue, erasuresQueue, type WakeUpQueue, webhooksQueue } from '../shared/queue/wake-up-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
 import { closeQueues, type InspectedQueues, inspectQueues } from '../shared/queue/queues';
-import { createMailQueue, type MailQueue } from '../shared/queue/mail-queue';
+import { mailsQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep-open-chunks';
 import { type AuthorityStore, authorityStore } from '../shared/authz/authority-store';
 import { type AccountAuth, createAuth } from './accounts/auth';
@@ -37,7 +37,7 @@ export interface ApiContext extends Runtime {
   /** Every queue, for inspecting and managing its jobs. */
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
-  mailQueue: MailQueue;
+  mailQueue: WakeUpQueue;
   withFsync: WithFsync;
   webhookQueue: WakeUpQueue;
   erasureQueue: WakeUpQueue;
@@ -95,7 +95,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const webhookQueue = createWakeUpQueue(webhooksQueue, { link: queueLink, keys, log });
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
-  const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: runtime.secrets.throttle });
+  const mailQueue = createWakeUpQueue(mailsQueue, { link: queueLink, keys, log });
   const queues = inspectQueues({ link: queueLink, keys, log });
   const cacheOptions = { link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds };
   const unknownKeysLimited = metrics.throttled.labels('unknown-keys');

@@ -24,8 +24,6 @@ interface QueueWorkerOptions {
   /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
   lockMs: number;
   stalledCheckMs: number;
-  /** Maximum number of worker crashes that a job survives. Default: effectively unlimited. */
-  maxStalledCount?: number;
 }
 
 /** Starts a BullMQ worker that logs its errors and failed jobs, and pauses while Redis does not accept writes. */
@@ -46,14 +44,14 @@ export function queueWorkers(deps: {
   const { link, keys, log, metrics } = deps;
   const done = countsOf(metrics.jobsDone, QUEUE_NAMES);
   const failed = countsOf(metrics.jobsFailed, QUEUE_NAMES);
-  return ({ name }, work, { concurrency, lockMs, stalledCheckMs, maxStalledCount = MAX_STALLED_COUNT }) => {
+  return ({ name }, work, { concurrency, lockMs, stalledCheckMs }) => {
     const worker = new Worker(name, work, {
       ...link.bullmq,
       prefix: keys.queuePrefix(name),
       concurrency,
       lockDuration: lockMs,
       stalledInterval: stalledCheckMs,
-      maxStalledCount,
+      maxStalledCount: MAX_STALLED_COUNT,
     });
     let resting = false;
     worker.on('error', (error) => {

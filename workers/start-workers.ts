@@ -24,6 +24,7 @@ import { eventsIn, processChunk } from './events/process-chunk';
 import { createFinalizeChunk, createForgetChunk } from './events/finalize-chunk';
 import { createDeliveryPermits, deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
+import { mailsQueue } from '../shared/queue/mail-queue';
 import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
 import { requeueLostJobs } from './maintenance/requeue-lost-jobs';
@@ -138,10 +139,12 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const refreshDeps = { store, signalsCache: cache, identityCache };
+  const mailQueue = config.mail.kind === 'off' ? null : createWakeUpQueue(mailsQueue, { link: queueLink, keys, log });
   const stopOutbox = requeueLostJobs({
     store,
     webhookQueue,
     erasureQueue,
+    mailQueue,
     refresh: (entry) => refreshRows(refreshDeps, entry),
     log,
   });
@@ -159,7 +162,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
       await Promise.all([...all.map((worker) => worker.close()), mails.close(), sealer.stop()]);
       clearTimeout(deadline);
       await closeQueues(queues);
-      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);
+      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue?.close()]);
       await link.close();
     },
   };

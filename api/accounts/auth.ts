@@ -3,21 +3,18 @@ import type { Runtime } from '../../shared/runtime';
 import { withDeadline } from '../../shared/concurrency/deadline';
 import { MirError, storeUnavailable } from '../../shared/errors';
 import { isStoreOutage } from '../../shared/store/errors';
+import type { QueuedMailDoc } from '../../shared/store/queued-mails';
 import { readCookie } from './cookies';
 import { type ProviderCall, providerUnavailable, type ProviderLogIn, providerLogIn } from './provider-log-in';
 import { oidcPlugins } from './oidc';
 import { matchedHashes } from './passwords';
-import {
-  requestedMails,
-  type AuthMail,
-  type BetterAuth,
-  buildBetterAuth,
-  MAILED_LINK_PREFIX,
-  sessionCookieName,
-} from './better-auth';
+import { type BetterAuth, buildBetterAuth, sessionCookieName } from './better-auth';
 
 /** Must exceed the duration of the slowest call: one that waits to hash a password while the database is slow. */
 const CALL_TIMEOUT_MS = 15_000;
+
+/** An email to an identity. The worker chooses its text and creates its link. */
+export type AuthMail = Pick<QueuedMailDoc, 'identityId' | 'reason'>;
 
 /** The session of a logged-in person. */
 export interface Session {
@@ -48,7 +45,7 @@ export interface AccountAuth extends ProviderLogIn {
    * Signs up an address without a password and returns the email to send; the recipient chooses the password. Each
    * repeated call returns another email. Only the email reveals whether the address was already registered.
    */
-  signUp(email: string): Promise<AuthMail | null>;
+  signUp(email: string): Promise<AuthMail>;
   /** Starts a session with a new ID, which prevents session fixation. */
   logIn(email: string, password: string): Promise<{ cookies: string[] } | 'WRONG' | 'UNVERIFIED'>;
   /** Ends the session in the database. Returns the cookies that remove the session from the browser. */
@@ -124,11 +121,10 @@ export function createAuth(runtime: Runtime): AccountAuth {
     providerUnavailable,
   );
 
-  async function askReset(email: string): Promise<AuthMail | null> {
-    const mails: AuthMail[] = [];
-    await requestedMails.run(mails, () => call((api) => api.requestPasswordReset({ body: { email } })));
-    return mails[0] ?? null;
-  }
+  const read = <T>(reading: Promise<T>): Promise<T> =>
+    reading.catch((error: unknown) => {
+      throw loggable(error);
+    });
 
   async function readSession(cookie: string): Promise<ReadSession> {
     if (readCookie(cookie, cookieName) === undefined) return NOBODY;
@@ -154,9 +150,7 @@ export function createAuth(runtime: Runtime): AccountAuth {
   async function isCurrentPassword(identityId: string, hashes: readonly string[]): Promise<boolean> {
     const [hash] = hashes;
     if (hash === undefined) return false;
-    return store.identityAccounts.hasPassword(identityId, hash).catch((error: unknown) => {
-      throw loggable(error);
-    });
+    return read(store.identityAccounts.hasPassword(identityId, hash));
   }
 
   return {
@@ -164,10 +158,8 @@ export function createAuth(runtime: Runtime): AccountAuth {
     sessionOf: async ({ headers }) => (await readSession(headers.cookie ?? '')).session,
 
     signUp: async (email) => {
-      const { emailVerified } = await store.identities.signUp(email, new Date()).catch((error: unknown) => {
-        throw loggable(error);
-      });
-      return emailVerified ? { kind: 'ALREADY_SIGNED_UP', to: email.toLowerCase() } : askReset(email);
+      const { _id: identityId } = await read(store.identities.signUp(email, new Date()));
+      return { identityId, reason: 'SIGN_UP' };
     },
 
     logIn: async (email, password) => {
@@ -190,15 +182,16 @@ export function createAuth(runtime: Runtime): AccountAuth {
     ...providerLogIn(callWithProvider, runtime),
     logOut,
 
-    askReset,
+    askReset: async (email) => {
+      const identity = await read(store.identities.byEmail(email));
+      return identity && { identityId: identity._id, reason: 'RESET' };
+    },
 
-    ownerOfLink: (token) =>
-      call(async () => {
-        const { internalAdapter } = await (await library()).$context;
-        const link = await internalAdapter.findVerificationValue(MAILED_LINK_PREFIX + token);
-        if (link === null || link.expiresAt < new Date()) return null;
-        return (await store.identities.get(link.value))?.email ?? null;
-      }),
+    ownerOfLink: async (token) => {
+      const identityId = await read(store.identityVerifications.ownerOf(token));
+      if (identityId === null) return null;
+      return (await read(store.identities.get(identityId)))?.email ?? null;
+    },
 
     reset: async (token, newPassword) => {
       const result = await call((api) => api.resetPassword({ body: { token, newPassword } }), {

@@ -1,8 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { newId } from '../../shared/domain/ids';
 import type { Runtime } from '../../shared/runtime';
 import { identityDatabase } from '../../shared/store/identity-adapter';
-import type { Store } from '../../shared/store/store';
 import { cookieName } from './cookies';
 import { type oidcPlugins, addressOwnershipCheck, withoutTokens } from './oidc';
 import { countedPasswords } from './passwords';
@@ -13,43 +11,12 @@ const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 const SESSION_SECONDS = 14 * DAY_SECONDS;
 const SESSION_RENEWED_AFTER_SECONDS = DAY_SECONDS;
-export const VERIFY_LINK_HOURS = 24;
-export const RESET_LINK_MINUTES = 60;
-
-/** An email to a person. Its link contains the token. */
-export type AuthMail =
-  | { kind: 'VERIFY'; to: string; token: string }
-  | { kind: 'ALREADY_SIGNED_UP'; to: string }
-  | { kind: 'RESET'; to: string; token: string };
-
-/** Prefix that better-auth adds to the token of an emailed link before hashing it for storage. */
-export const MAILED_LINK_PREFIX = 'reset-password:';
-
-/**
- * Emails that better-auth requests during one call. MIR sends them itself, because better-auth swallows send errors.
- */
-export const requestedMails = new AsyncLocalStorage<AuthMail[]>();
 
 const PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account: 'acc', verification: 'ver' };
 
 /** Returns the name of the session cookie. Over HTTPS, only MIR's own origin can set a cookie with this name. */
 export function sessionCookieName(publicUrl: string): string {
   return cookieName(publicUrl, 'mir_session');
-}
-
-interface MailedLink {
-  /** ID of the identity whose password the link sets. */
-  value: string;
-  expiresAt: Date;
-}
-
-/** Makes sign-up links valid for longer than password reset links. better-auth supports only one lifetime for both. */
-function extendSignUpLink({ identities }: Pick<Store, 'identities'>) {
-  return async <T extends MailedLink>(link: T): Promise<{ data: T } | undefined> => {
-    const identity = await identities.get(link.value);
-    if (identity === null || identity.emailVerified) return undefined;
-    return { data: { ...link, expiresAt: new Date(Date.now() + VERIFY_LINK_HOURS * HOUR_SECONDS * 1_000) } };
-  };
 }
 
 /**
@@ -62,10 +29,6 @@ export async function buildBetterAuth(
 ) {
   const { betterAuth } = await import('better-auth');
   const secure = config.publicUrl.startsWith('https:');
-  const request = (mail: AuthMail): Promise<void> => {
-    requestedMails.getStore()?.push(mail);
-    return Promise.resolve();
-  };
   return betterAuth({
     appName: 'MIR',
     baseURL: config.publicUrl,
@@ -97,7 +60,6 @@ export async function buildBetterAuth(
     },
     databaseHooks: {
       account: { create: { before: withoutTokens } },
-      verification: { create: { before: extendSignUpLink(store) } },
     },
     plugins,
     verification: { modelName: 'identity_verifications', storeIdentifier: 'hashed' },
@@ -109,13 +71,12 @@ export async function buildBetterAuth(
       minPasswordLength: MIN_PASSWORD_LENGTH,
       maxPasswordLength: MAX_PASSWORD_LENGTH,
       revokeSessionsOnPasswordReset: true,
-      resetPasswordTokenExpiresIn: RESET_LINK_MINUTES * 60,
       password: await countedPasswords(metrics),
-      sendResetPassword: ({ user, token }) =>
-        request({ kind: user.emailVerified ? 'RESET' : 'VERIFY', to: user.email, token }),
       onPasswordReset: async ({ user }) => {
         // Ends sessions created during the reset. Logins still in progress check the password again.
         await store.identitySessions.endAll(user.id);
+        // Drop queued emails first: the worker would create new links for them.
+        await store.queuedMails.dropAll(user.id);
         // Otherwise, other emailed links could set the password again.
         await store.identityVerifications.endAll(user.id);
         // The link was emailed, so the person has access to the address.

@@ -21,7 +21,6 @@ const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
     'The queue did not confirm your events, so they may or may not be stored. Resend them with the same idempotency keys.',
   QUEUE_FULL: 'The queue is full. Nothing was stored. Retry later.',
   QUEUE_STORE_FULL: 'The queue is almost out of memory. Nothing was stored. Retry later.',
-  MAILS_UNAVAILABLE: 'We can’t send email right now. Try again soon.',
   MAILS_FULL: 'We can’t send email right now because too many messages are waiting. Try again later.',
   KEY_LOOKUPS_FULL: 'Too many API keys from your IP address are being checked. Retry in a few seconds.',
   LONG_WORK_FULL: 'Too many long-running requests are in progress. Retry when one of them has finished.',

@@ -18,7 +18,9 @@ export interface Secrets {
   webhook: Buffer;
   /** AES-256 key that encrypts the cursors of lists. */
   cursor: Buffer;
-  /** Signs people's session cookies and emailed tokens (better-auth). */
+  /** AES-256 key that encrypts the paths in queued emails. */
+  mail: Buffer;
+  /** Signs people's session cookies (better-auth). */
   identity: string;
   /** Binds a form to the visitor who loaded its page. */
   forms: KeyObject;
@@ -41,6 +43,7 @@ export function deriveSecrets(pepper: string): Secrets {
     linkCode: keyedHash(derive('link-code')),
     webhook: derive('webhook'),
     cursor: derive('cursor-encryption'),
+    mail: derive('mail'),
     identity: derive('identity').toString('base64url'),
     forms: createSecretKey(derive('forms')),
     operator: createSecretKey(derive('operator')),

@@ -1,10 +1,4 @@
 import { z } from 'zod';
-import { newId } from '../domain/ids';
-import type { KeyedHash } from '../domain/subject';
-import { overloaded } from '../errors';
-import type { Log } from '../log';
-import type { RedisLink } from '../redis/connect';
-import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
 const mailSchema = z.object({
@@ -17,14 +11,21 @@ const mailSchema = z.object({
 /** An email, ready to send. */
 export type Mail = z.infer<typeof mailSchema>;
 
+/** Payload of version 1, which contained the email itself. */
+const earlierSchema = z.object({ v: z.literal(1), mail: mailSchema });
+
+/**
+ * Jobs that wake up a worker for a row in `queued_mails`. Version 1 jobs contained the email; `earlierMailOf` returns
+ * it, so that emails queued by processes of the earlier version are still sent during a rollout.
+ */
 export const mailsQueue = defineQueue({
   name: 'mails',
-  version: 1,
-  schema: z.object({ mail: mailSchema }),
+  version: 2,
+  schema: z.object({ id: z.string().min(1) }),
+  older: { 1: earlierSchema.transform(() => ({ id: 'none' })) },
   /**
    * Attempts take place after 0 s, 5 s, 15 s, 35 s and so on. The last attempt takes place after about 43 minutes. If
-   * it fails, the person must request a new email. Jobs are removed whether they succeed or fail, so no email addresses
-   * remain in Redis.
+   * it fails, the person must request a new email.
    */
   options: {
     attempts: 10,
@@ -35,81 +36,13 @@ export const mailsQueue = defineQueue({
   },
 });
 
-/** How long a call to `forget` is remembered. Must exceed the time for which the worker retries an email. */
-const FORGOTTEN_SECONDS = 2 * 3_600;
-/**
- * Maximum number of waiting emails. The queue reaches this limit only while the mail server is down, and additional
- * emails would be outdated by the time the server is back.
- */
-const MAX_WAITING_MAILS = 10_000;
-const JOBS_PER_PAGE = 500;
-const WAITING = ['waiting', 'delayed', 'prioritized'] as const;
-
-export interface MailQueue {
-  /** Queues an email. Throws OVERLOADED if too many emails are waiting or Redis is down. */
-  add(mail: Mail): Promise<void>;
-  /** Removes all queued emails to an address. An email that is already being sent is not retried. */
-  forget(to: string): Promise<void>;
-  close(): Promise<void>;
+/** Returns the email in a version 1 job, or null for a job of the current version. */
+export function earlierMailOf(data: unknown): Mail | null {
+  const read = earlierSchema.safeParse(data);
+  return read.success ? read.data.mail : null;
 }
 
-/** Returns the time in ms at which `forget` was last called for an address, or null if it was not called recently. */
-export async function forgottenAt(link: RedisLink, keys: RedisKeys, addressHash: string): Promise<number | null> {
-  const at = await link.client.get(keys.forgottenMails(addressHash));
-  return at === null ? null : Number(at);
-}
-
-export function createMailQueue({
-  link,
-  keys,
-  log,
-  hashOf,
-}: {
-  link: RedisLink;
-  keys: RedisKeys;
-  log: Log;
-  /** Hashes the email addresses in Redis keys. */
-  hashOf: KeyedHash;
-}): MailQueue {
-  const mails = mailsQueue.open({ link, keys, log });
-  const { queue } = mails;
-  const throwUnavailable = (error: unknown): never => {
-    throw overloaded('MAILS_UNAVAILABLE', 2, error);
-  };
-
-  async function removeWaiting(to: string): Promise<void> {
-    for (let start = 0; ;) {
-      const jobs = await queue.getJobs([...WAITING], start, start + JOBS_PER_PAGE - 1);
-      let removed = 0;
-      for (const job of jobs) {
-        const parsed = mailsQueue.safeParse(job?.data);
-        if (!parsed.success || parsed.data.mail.to !== to) continue;
-        await job.remove().then(
-          () => (removed += 1),
-          () => undefined,
-        );
-      }
-      if (jobs.length < JOBS_PER_PAGE) return;
-      // Later jobs have moved up to replace the removed ones.
-      start += Math.max(0, JOBS_PER_PAGE - removed);
-    }
-  }
-
-  return {
-    add: async (mail) => {
-      const counts = await queue.getJobCounts(...WAITING).catch(throwUnavailable);
-      if (Object.values(counts).reduce((sum, count) => sum + count, 0) >= MAX_WAITING_MAILS) {
-        throw overloaded('MAILS_FULL', 60);
-      }
-      await mails.add({ mail }, { jobId: newId('mail') }).catch(throwUnavailable);
-    },
-    forget: async (to) => {
-      const address = to.toLowerCase();
-      await link.client
-        .set(keys.forgottenMails(hashOf(address)), String(Date.now()), 'EX', FORGOTTEN_SECONDS)
-        .then(() => removeWaiting(address))
-        .catch(throwUnavailable);
-    },
-    close: () => mails.close(),
-  };
+/** Returns the time after which the queue retries a job that has failed `failures` times, in ms. */
+export function mailRetryDelayMs(failures: number): number {
+  return mailsQueue.options.backoff.delay * 2 ** (failures - 1);
 }

@@ -3,6 +3,7 @@ import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
+import type { mailsQueue } from './mail-queue';
 
 /** A job that contains only the ID of a MongoDB row. The row contains the state. */
 const WAKE_UP = {
@@ -21,7 +22,7 @@ export const erasuresQueue = defineQueue({ name: 'erasures', ...WAKE_UP });
  */
 export const MAX_WAKE_UP_PRIORITY = 1_000;
 
-export type WakeUpDefinition = typeof webhooksQueue | typeof erasuresQueue;
+export type WakeUpDefinition = typeof webhooksQueue | typeof erasuresQueue | typeof mailsQueue;
 
 export interface WakeUpQueue {
   /**

@@ -48,7 +48,6 @@ export function redisKeys(keyspace: string) {
     signalsLease: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:lease:${userRef}`,
     identity: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:identity`,
     identityLease: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:lease`,
-    forgottenMails: (addressHash: string) => `${p}:forgotten-mails:${addressHash}`,
     knownBrowser: (browserHash: string) => `${p}:known-browser:${browserHash}`,
     endedOperatorSession: (nonce: string) => `${p}:operator-session-ended:${nonce}`,
     throttle: (what: string) => `${p}:throttle:${what}`,

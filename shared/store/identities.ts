@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import { newId } from '../domain/ids';
 
@@ -40,8 +41,17 @@ interface VerificationDoc {
   identifier: string;
   /** ID of the identity that the secret was sent to. */
   value: string;
+  createdAt: Date;
+  updatedAt: Date;
   expiresAt: Date;
 }
+
+const TOKEN_BYTES = 32;
+/** better-auth adds this prefix to an emailed token before it hashes the token. */
+const TOKEN_PREFIX = 'reset-password:';
+
+const identifierOf = (token: string): string =>
+  createHash('sha256').update(`${TOKEN_PREFIX}${token}`).digest('base64url');
 
 const options = { versionKey: false, strict: false } as const;
 
@@ -69,7 +79,7 @@ accountSchema.index({ userId: 1 }, { name: 'identity_accounts_userId_idx' });
 accountSchema.index({ accountId: 1, providerId: 1 }, { unique: true });
 
 const verificationSchema = new Schema<VerificationDoc>(
-  { _id: String, identifier: String, value: String, expiresAt: Date },
+  { _id: String, identifier: String, value: String, createdAt: Date, updatedAt: Date, expiresAt: Date },
   { ...options, collection: 'identity_verifications' },
 );
 verificationSchema.index({ identifier: 1 }, { name: 'identity_verifications_identifier_idx' });
@@ -126,6 +136,27 @@ export function identityVerificationsStore(connection: Connection) {
   const model = connection.model<VerificationDoc>('IdentityVerification', verificationSchema);
   return {
     model,
+
+    /**
+     * Creates an emailed secret with which the identity can set its password once, and returns it. Stores only its
+     * hash, in the format of better-auth's password reset.
+     */
+    async create(identityId: string, lifetimeMs: number, session: ClientSession): Promise<string> {
+      const token = randomBytes(TOKEN_BYTES).toString('base64url');
+      const now = new Date();
+      const expiresAt = new Date(now.getTime() + lifetimeMs);
+      const row = { _id: newId('ver'), identifier: identifierOf(token), value: identityId, expiresAt };
+      await model.create([{ ...row, createdAt: now, updatedAt: now }], { session });
+      return token;
+    },
+
+    /** Returns the ID of the identity that may use an emailed secret, or null if the secret is no longer valid. */
+    async ownerOf(token: string): Promise<string | null> {
+      const row = await model
+        .findOne({ identifier: identifierOf(token), expiresAt: { $gt: new Date() } }, { value: 1 })
+        .lean<Pick<VerificationDoc, 'value'>>();
+      return row?.value ?? null;
+    },
 
     /** Invalidates all emailed secrets that the identity has not used yet. */
     async endAll(identityId: string): Promise<void> {

@@ -24,6 +24,7 @@ import { linkRequestsStore } from './link-requests';
 import { membershipsStore } from './memberships';
 import { partnersStore } from './partners';
 import { policiesStore } from './policies';
+import { queuedMailsStore } from './queued-mails';
 import { receiptsStore } from './receipts';
 import { cacheOutboxStore } from './cache-outbox';
 import { usersStore } from './users';
@@ -52,6 +53,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     identitySessions: identitySessionsStore(connection),
     identityAccounts: identityAccountsStore(connection),
     identityVerifications: identityVerificationsStore(connection),
+    queuedMails: queuedMailsStore(connection),
     outboxMails: outboxMailsStore(connection),
     memberships: membershipsStore(connection),
     linkRequests: linkRequestsStore(connection),
@@ -189,4 +191,9 @@ export function createStore(
 }
 
 /** Collections that serve as outboxes. Their rows record unfinished work, which a sweep completes or requeues. */
-export const OUTBOXES = ['cacheOutbox', 'deliveries', 'erasures'] as const satisfies readonly (keyof Store)[];
+export const OUTBOXES = [
+  'cacheOutbox',
+  'deliveries',
+  'erasures',
+  'queuedMails',
+] as const satisfies readonly (keyof Store)[];

@@ -11,7 +11,7 @@ import type { Harness, TestPartner } from './harness';
 import { insertAgent, type TestAgent } from './insert-agent';
 import { invite, linkUser } from './link';
 import type { OidcServer } from './oidc-server';
-import { confirmedAccount, PASSWORD } from './people';
+import { confirmedAccount, PASSWORD, tokenIn } from './people';
 import { waitUntil } from './wait-until';
 
 /** A driver's error text, as workers of earlier versions stored it. */
@@ -67,10 +67,8 @@ function bodyOf({ status, body }: TestResponse): TestResponse['body'] {
 }
 
 /** Signs up a new email address and returns the token for confirming it and setting a password. */
-async function mailedToken({ ctx }: Harness): Promise<string> {
-  const mail = await ctx.auth.signUp(newEmail());
-  if (mail === null || !('token' in mail)) throw new Error('the sign-up sent no token');
-  return mail.token;
+async function mailedToken(harness: Harness): Promise<string> {
+  return tokenIn(harness, await harness.ctx.auth.signUp(newEmail()));
 }
 
 async function logIn({ ctx }: Harness, email: string): Promise<Session> {

@@ -11,8 +11,6 @@ const CONCURRENCY = 5;
  */
 const LOCK_MS = 60_000;
 const STALLED_CHECK_MS = 30_000;
-/** Drops an email after two worker crashes, so that the recipient does not get a copy after each crash. */
-const MAX_STALLED_COUNT = 1;
 
 export interface MailsWorker {
   ready(): Promise<void>;
@@ -27,7 +25,6 @@ export function startMailsWorker(runtime: Runtime, start: StartQueueWorker): Mai
     concurrency: CONCURRENCY,
     lockMs: LOCK_MS,
     stalledCheckMs: STALLED_CHECK_MS,
-    maxStalledCount: MAX_STALLED_COUNT,
   });
   return {
     ready: async () => {

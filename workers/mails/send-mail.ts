@@ -1,7 +1,8 @@
 import { type Job, UnrecoverableError } from 'bullmq';
 import { createTransport } from 'nodemailer';
 import type { Runtime } from '../../shared/runtime';
-import { forgottenAt, type Mail, mailsQueue } from '../../shared/queue/mail-queue';
+import { earlierMailOf, type Mail, mailRetryDelayMs, mailsQueue } from '../../shared/queue/mail-queue';
+import { prepareMail } from './prepare-mail';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 10_000;
@@ -54,25 +55,35 @@ function bySmtp(url: string, from: string): { deliver: Deliver; close: () => voi
 }
 
 /** Creates the mailer, which sends emails over SMTP or stores them for the outbox page. */
-export function createSendMail({
-  config,
-  keys,
-  secrets,
-  store,
-  queueLink,
-}: Pick<Runtime, 'config' | 'keys' | 'secrets' | 'store' | 'queueLink'>) {
+export function createSendMail(runtime: Pick<Runtime, 'config' | 'secrets' | 'store'>) {
+  const { config, store } = runtime;
   const smtp = config.mail.kind === 'smtp' ? bySmtp(config.mail.url, config.mail.from) : null;
   const deliver: Deliver =
     smtp?.deliver ??
     (({ to, subject, text }, id) => store.outboxMails.put({ _id: id, to, subject, text, createdAt: new Date() }));
 
   return {
-    /** Sends a job's email, unless the address was deleted after the job was queued. */
-    send: async (job: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> => {
-      const { mail } = mailsQueue.parse(job);
-      const forgotten = await forgottenAt(queueLink, keys, secrets.throttle(mail.to));
-      if (forgotten !== null && job.timestamp <= forgotten) return;
-      await deliver(mail, job.id!);
+    /** Sends the email of a job, unless it was dropped after the job was queued. Retries depend on the job's options. */
+    send: async (job: Pick<Job, 'id' | 'data' | 'attemptsMade'>): Promise<void> => {
+      const earlier = earlierMailOf(job.data);
+      if (earlier !== null) {
+        if ((await store.identities.byEmail(earlier.to)) !== null) await deliver(earlier, job.id!);
+        return;
+      }
+      const { id } = mailsQueue.parse(job);
+      const mail = await prepareMail(runtime, id);
+      if (mail === null) return;
+      try {
+        await deliver(mail, id);
+      } catch (error) {
+        const failures = job.attemptsMade + 1;
+        const isLast = error instanceof UnrecoverableError || failures >= mailsQueue.options.attempts;
+        await (isLast
+          ? store.queuedMails.drop(id)
+          : store.queuedMails.recordFailure(id, new Date(), mailRetryDelayMs(failures)));
+        throw error;
+      }
+      await store.queuedMails.drop(id);
     },
     close: () => smtp?.close(),
   };

@@ -6,7 +6,7 @@ import { redisNowMs } from '../../shared/redis/clock';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
-import type { Store } from '../../shared/store/store';
+import type { OUTBOXES, Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
 import { gaugeReadings } from './read-gauges';
@@ -29,7 +29,7 @@ const MAX_CASCADES_PER_RUN = 1_000;
 export function maintain(deps: {
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
-  store: Pick<Store, 'cascades' | 'audit' | 'cacheOutbox' | 'deliveries' | 'erasures' | 'identities' | 'transaction'>;
+  store: Pick<Store, 'cascades' | 'audit' | (typeof OUTBOXES)[number] | 'identities' | 'transaction'>;
   link: RedisLink;
   keys: RedisKeys;
   log: Log;

@@ -29,20 +29,23 @@ export function inTurns<Row extends { nextLookAt: Date }>(
 }
 
 /**
- * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering webhooks and erasing
- * users. Jobs are only wake-ups, so a crash after a commit but before its job is queued does not lose any work. Returns
+ * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering webhooks, erasing
+ * users and sending emails. Jobs are only wake-ups, so a crash after a commit but before its job is queued does not lose any work. Returns
  * a function that stops the sweeps.
  */
 export function requeueLostJobs(deps: {
-  store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures'>;
+  store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures' | 'queuedMails'>;
   webhookQueue: WakeUpQueue;
   erasureQueue: WakeUpQueue;
+  /** Null if email is off. */
+  mailQueue: WakeUpQueue | null;
   refresh: (entry: CacheOutboxDoc) => Promise<void>;
   log: Log;
 }): () => void {
-  const { store, webhookQueue, erasureQueue, refresh, log } = deps;
+  const { store, webhookQueue, erasureQueue, mailQueue, refresh, log } = deps;
   const dueDeliveries = inTurns((after, now, limit) => store.deliveries.due(after, now, limit));
   const dueErasures = inTurns((after, now, limit) => store.erasures.due(after, now, limit));
+  const dueMails = inTurns((after, now, limit) => store.queuedMails.due(after, now, limit));
   const stops = [
     repeat(REFRESH_EVERY_MS, 'cache outbox sweep', log, async () => {
       for (const entry of await store.cacheOutbox.due(new Date(), MAX_ROWS_PER_RUN)) {
@@ -62,6 +65,10 @@ export function requeueLostJobs(deps: {
         seen.set(tenant, priority);
         await erasureQueue.add(_id, { priority });
       }
+    }),
+    repeat(SWEEP_EVERY_MS, 'email sweep', log, async () => {
+      if (mailQueue === null) return;
+      for (const { _id } of await dueMails()) await mailQueue.add(_id);
     }),
   ];
   return () => stops.forEach(({ stop }) => stop());

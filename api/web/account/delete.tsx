@@ -1,7 +1,6 @@
 import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
-import { messageOf } from '../../../shared/errors';
 import { removeAllLinks } from '../../links/remove-links';
 import { countAttempt } from '../auth/throttles';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
@@ -119,7 +118,7 @@ export const deleteIdentity = page({
   method: 'POST',
   path: '/account/delete',
   handle: async (call) => {
-    const { ctx, session, form, cookie, requestId, log } = call;
+    const { ctx, session, form, cookie, requestId } = call;
     if (!session) return { redirect: withNext('/login', '/account') };
     const { email } = session;
     const identityId = session.identityId as IdentityId;
@@ -131,10 +130,6 @@ export const deleteIdentity = page({
     const cacheState = await removeAllLinks(ctx, identityId, auditContextForPerson(requestId), (tx) =>
       deleteIdentityDocs(ctx.store, identityId, email, tx),
     );
-    // Queued emails expire within an hour anyway, so an unreachable Redis must not cause the deletion to fail.
-    await ctx.mailQueue
-      .forget(email)
-      .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'queued emails not removed'));
     const done = cacheState === 'done' ? 'deleted' : 'deleted-pending';
     return { redirect: `/login?done=${done}`, cookies: await ctx.auth.logOut(cookie) };
   },

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { VERIFY_LINK_HOURS } from '../../accounts/better-auth';
+import { VERIFY_LINK_HOURS } from '../../../shared/domain/mailed-link';
 import { Actions, Button, Form } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { RESET_LINK_MINUTES } from '../../accounts/better-auth';
+import { RESET_LINK_MINUTES } from '../../../shared/domain/mailed-link';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { withNext } from '../http/next-path';

@@ -6,7 +6,7 @@ import { Heading } from '../design/text';
 import { nextPath } from '../http/next-path';
 import { type Page, page } from '../http/page';
 import { emailErrors, emailOf } from './form-fields';
-import { sendAuthMail } from './send-auth-mail';
+import { queueAuthMail } from './queue-auth-mail';
 import { withMinimumDuration } from './with-minimum-duration';
 import { countAttempt, type ThrottledAction } from './throttles';
 
@@ -81,9 +81,7 @@ export function requestEmailPages(definition: EmailRequestPage): [Page, Page] {
           };
         }
         await countAttempt(call, definition.action, email);
-        await withMinimumDuration(
-          definition.createEmail(ctx.auth, email).then((mail) => sendAuthMail(ctx, mail, next)),
-        );
+        await withMinimumDuration(queueAuthMail(ctx, () => definition.createEmail(ctx.auth, email), next));
         return { html: definition.confirmation(email, next) };
       },
     }),

@@ -7,7 +7,7 @@ import { page } from '../http/page';
 import { CheckEmail } from './check-email';
 import { emailErrors, emailOf } from './form-fields';
 import { ProviderSection } from './log-in-by-provider';
-import { sendAuthMail } from './send-auth-mail';
+import { queueAuthMail } from './queue-auth-mail';
 import { countAttempt } from './throttles';
 import { withMinimumDuration } from './with-minimum-duration';
 
@@ -65,7 +65,7 @@ export const signUp = page({
     const errors = emailErrors(email);
     if (errors.length > 0) return { status: 422, html: <SignUp next={next} email={email} errors={errors} /> };
     await countAttempt(call, 'sign-up', email);
-    await withMinimumDuration(ctx.auth.signUp(email).then((mail) => sendAuthMail(ctx, mail, next)));
+    await withMinimumDuration(queueAuthMail(ctx, () => ctx.auth.signUp(email), next));
     return { html: <CheckEmail email={email} next={next} /> };
   },
 });

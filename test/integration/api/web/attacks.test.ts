@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CSRF_TOKEN_FIELD } from '../../../../api/web/design/form';
 import { PAGES } from '../../../../api/web/routes';
 import { type Harness, startHarness } from '../../../support/harness';
-import { confirmedAccount, logIn, loggedIn, PASSWORD, signedInAs } from '../../../support/people';
+import { confirmedAccount, logIn, loggedIn, PASSWORD, signedInAs, tokenIn } from '../../../support/people';
 import { newBrowserSession, type BrowserSession } from '../../../support/browser-session';
 import { beforeEachVisitor } from './visitors';
 
@@ -174,16 +174,15 @@ describe('pages', () => {
     const partner = await h.partner();
     const { body } = await h.client.post('/v1/partners/link/invite', partner.liveKey, { userExternalId: 'ana' });
     const invite = new URL(body.url).pathname.slice('/link/'.length);
-    const signUp = await h.ctx.auth.signUp(email);
-    if (signUp?.kind !== 'VERIFY') throw new Error('the sign-up returned no token');
+    const token = await tokenIn(h, await h.ctx.auth.signUp(email));
     const withToken = new Set<string>();
     for (const { method, path } of PAGES) {
       if (method !== 'GET') continue;
-      const query = `?token=${signUp.token}&next=${encodeURIComponent(`/link/${invite}`)}`;
+      const query = `?token=${token}&next=${encodeURIComponent(`/link/${invite}`)}`;
       const url = h.url + path.replace(/:\w+/, invite) + query;
       const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html' } });
       const html = await page.text();
-      if (TOKEN_PAGES.has(path) || html.includes(invite) || html.includes(signUp.token)) withToken.add(path);
+      if (TOKEN_PAGES.has(path) || html.includes(invite) || html.includes(token)) withToken.add(path);
       const expected = withToken.has(path) ? 'no-referrer' : 'same-origin';
       expect([path, page.headers.get('referrer-policy')]).toEqual([path, expected]);
     }

@@ -226,6 +226,7 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['due erasures', () => store.erasures.due(at(0), at(ROWS), PAGE_SIZE)],
   ['the latest erasure', () => store.erasures.latest([tenant])],
   ['due deliveries', () => store.deliveries.due(at(0), at(ROWS), PAGE_SIZE)],
+  ['due emails', () => store.queuedMails.due(at(0), at(ROWS), PAGE_SIZE)],
   ['due cache outbox entries', () => store.cacheOutbox.due(at(ROWS), PAGE_SIZE)],
   ['due cascades', () => store.cascades.due(at(ROWS), PAGE_SIZE)],
 ];

@@ -113,7 +113,7 @@ describe('gaugeReadings', () => {
   });
 
   it('reports how long outbox rows have been overdue, ignoring rows that are not due yet', async () => {
-    const { cacheOutbox, deliveries, erasures } = mir.ctx.store;
+    const { cacheOutbox, deliveries, erasures, queuedMails } = mir.ctx.store;
     const overdue = async (rows: string): Promise<number> => {
       const { readAll, shown } = createReader();
       await readAll();
@@ -127,6 +127,8 @@ describe('gaugeReadings', () => {
       ['later', HOUR_MS],
       ['long-ago', -HOUR_MS],
     ] as const) {
+      await queuedMails.insert({ _id: id, identityId: 'idn_none', reason: 'RESET' }, at(ms));
+      await queuedMails.model.updateOne({ _id: id }, { $set: { expireAt: at(HOUR_MS) } });
       await cacheOutbox.model.create({ _id: id, userRefs: [], identities: [], dueAt: at(ms) });
       await deliveries.model.create({ _id: id, ...delivery, ...rest, nextLookAt: at(ms) });
       await erasures.model.create({
@@ -144,6 +146,7 @@ describe('gaugeReadings', () => {
     await deliveries.model.updateMany({}, { $set: { status: 'DELIVERED' } });
     await erasures.model.updateMany({}, { $set: { status: 'DONE' } });
     await cacheOutbox.model.deleteMany({});
+    await queuedMails.dropAll('idn_none');
     for (const rows of OUTBOXES) expect(await overdue(rows)).toBe(0);
   });
 

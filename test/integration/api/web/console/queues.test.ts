@@ -186,9 +186,11 @@ describe('queues page', () => {
   });
 
   it("does not show an email's recipient or links, or the mail server's reply", async () => {
-    const { mailQueue, queues, keys } = h.ctx;
+    const { queues, keys } = h.ctx;
     const url = 'https://mir.example/verify/secret-token';
-    await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
+    // A job of version 1, which contained the email.
+    const mail = { to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url };
+    await queues.mails.add('mails', { v: 1, mail });
     const [job] = await queues.mails.getJobs();
     const key = queueKeys(keys, queues.mails.name).job(job!.id!);
     await h.ctx.queueLink.client.hset(key, 'failedReason', '550 <ann@private.example>: no such user');
@@ -198,7 +200,7 @@ describe('queues page', () => {
       accept: 'application/json',
     });
     expect(JSON.parse(text).job).toMatchObject({
-      data: { v: 'number', mail: { to: 'string(19)' } },
+      data: { v: 'number' },
       failedReason: expect.stringMatching(/^JOB_FAILED: /),
     });
     expect(text).not.toMatch(/private|secret-token|no such user/);

@@ -1,8 +1,8 @@
 import { renderToString } from 'preact-render-to-string';
-import type { AuthMail } from '../../accounts/better-auth';
-import { RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../accounts/better-auth';
-import type { ApiContext } from '../../context';
-import { withNext } from '../http/next-path';
+import { RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../shared/domain/mailed-link';
+import type { Mail } from '../../shared/queue/mail-queue';
+
+export type MailKind = 'VERIFY' | 'ALREADY_SIGNED_UP' | 'RESET';
 
 /** An email's text: paragraphs around one link. */
 interface EmailText {
@@ -12,7 +12,7 @@ interface EmailText {
   after: string[];
 }
 
-const TEXTS: Record<AuthMail['kind'], Omit<EmailText, 'link'> & { path: string }> = {
+const TEXTS: Record<MailKind, Omit<EmailText, 'link'> & { path: string }> = {
   VERIFY: {
     path: '/verify',
     subject: 'Confirm your email address for MIR',
@@ -45,11 +45,6 @@ const TEXTS: Record<AuthMail['kind'], Omit<EmailText, 'link'> & { path: string }
   },
 };
 
-function linkOf(mail: AuthMail, publicUrl: string, next: string | null): string {
-  const { path } = TEXTS[mail.kind];
-  return publicUrl + withNext('token' in mail ? `${path}?token=${encodeURIComponent(mail.token)}` : path, next);
-}
-
 function htmlOf({ before, link, after }: EmailText): string {
   const html = (
     <html lang="en">
@@ -70,15 +65,20 @@ function htmlOf({ before, link, after }: EmailText): string {
   return `<!doctype html>${renderToString(html)}`;
 }
 
-/** Queues an account email, with `next` in its link. Does nothing when `mail` is null. */
-export async function sendAuthMail(
-  { mailQueue, config }: Pick<ApiContext, 'mailQueue' | 'config'>,
-  mail: AuthMail | null,
-  next: string | null,
-): Promise<void> {
-  if (mail === null) return;
-  const content: EmailText = { ...TEXTS[mail.kind], link: linkOf(mail, config.publicUrl, next) };
-  const text = [...content.before, content.link, ...content.after, 'MIR'].join('\n\n');
-  const { subject } = content;
-  await mailQueue.add({ to: mail.to.toLowerCase(), subject, text: `${text}\n`, html: htmlOf(content) });
+interface MailParts {
+  kind: MailKind;
+  to: string;
+  /** The secret in the link. Null if the link needs none. */
+  token: string | null;
+  /** Path to open after login. */
+  next: string | null;
+}
+
+/** Returns an email about an account. */
+export function renderMail({ kind, to, token, next }: MailParts, publicUrl: string): Mail {
+  const { path, ...text } = TEXTS[kind];
+  const query = new URLSearchParams({ ...(token !== null && { token }), ...(next !== null && { next }) }).toString();
+  const content: EmailText = { ...text, link: `${publicUrl}${path}${query && `?${query}`}` };
+  const paragraphs = [...content.before, content.link, ...content.after, 'MIR'];
+  return { to, subject: content.subject, text: `${paragraphs.join('\n\n')}\n`, html: htmlOf(content) };
 }

@@ -1,0 +1,4 @@
+/** Lifetime of the link in a sign-up email. */
+export const VERIFY_LINK_HOURS = 24;
+/** Lifetime of the link for choosing a new password. */
+export const RESET_LINK_MINUTES = 60;
