@@ -149,7 +149,17 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     log,
   });
   const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
-  const maintenanceDeps = { queues, cascadeQueue, store, link: queueLink, keys, log, metrics, registerDeadLetters };
+  const maintenanceDeps = {
+    queues,
+    cascadeQueue,
+    store,
+    link: queueLink,
+    cacheLink: config.cacheRedisUrl === config.redisUrl ? null : cacheLink,
+    keys,
+    log,
+    metrics,
+    registerDeadLetters,
+  };
   const stopMaintenance = maintain(maintenanceDeps);
 
   return {

@@ -40,6 +40,9 @@ export function redisKeys(keyspace: string) {
     lockSessions: (subject: string) => `${p}:{turn-${subject}}:names`,
     /** With an empty `name`, returns the prefix to which register-session.lua appends session names. */
     lockHeartbeat: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,
+    /** State of the append-only file of a server, and the lock of the worker that rewrites it. */
+    appendOnlyFile: (role: string) => `${p}:{aof}:file:${role}`,
+    appendOnlyFileSweep: () => `${p}:{aof}:sweep`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Contains the token that processes use to agree on the server's epoch. */
     epochToken: () => `${p}:{epoch}:token`,

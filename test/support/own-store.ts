@@ -7,6 +7,8 @@ import type { StoreServer } from '../../deploy/local/store-server';
 /** A store server that only one test uses, so the test may stop, kill or freeze the server. */
 export interface OwnStore {
   url: string;
+  /** Contains the server's files and log. */
+  dataDir: string;
   /** Shuts down gracefully. */
   stop(): Promise<void>;
   /** Sends SIGKILL. */
@@ -59,6 +61,7 @@ async function open(
   };
   return {
     url,
+    dataDir,
     description,
     isRunning: () => running,
     stop: () => end('stop'),

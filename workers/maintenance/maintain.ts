@@ -11,6 +11,7 @@ import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
 import { gaugeReadings } from './read-gauges';
 import { repeat } from './repeat';
+import { rewriteAppendOnlyFiles } from './rewrite-append-only-files';
 
 const SWEEP_EVERY_MS = 30_000;
 /** Less than `SWEEP_EVERY_MS`, so that in each interval, only the first worker sweeps. */
@@ -18,25 +19,34 @@ const SWEEP_LOCK_MS = 25_000;
 const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
 const SIGN_UPS_EVERY_MS = 10 * 60_000;
+const FILES_EVERY_MS = 30_000;
+/** Less than `FILES_EVERY_MS`, so that in each interval, only the first worker checks the files. */
+const FILES_LOCK_MS = 25_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades and updates the gauges. Returns a function that stops it.
+ * cascades, rewrites append-only files after erasures and updates the gauges. Returns a function that stops it.
  */
 export function maintain(deps: {
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
   store: Pick<Store, 'cascades' | 'audit' | (typeof OUTBOXES)[number] | 'identities' | 'transaction'>;
   link: RedisLink;
+  /** The cache's Redis. Null if the queues use the same server. */
+  cacheLink: RedisLink | null;
   keys: RedisKeys;
   log: Log;
   metrics: Metrics;
   registerDeadLetters: () => Promise<void>;
 }): () => void {
-  const { queues, cascadeQueue, store, link, keys, log, metrics, registerDeadLetters } = deps;
+  const { queues, cascadeQueue, store, link, cacheLink, keys, log, metrics, registerDeadLetters } = deps;
+  const servers = [
+    { role: 'queue', link } as const,
+    ...(cacheLink === null ? [] : [{ role: 'cache', link: cacheLink } as const]),
+  ];
   const gauges = gaugeReadings({ store, link, keys, metrics }).map(({ what, read }) =>
     repeat(GAUGES_EVERY_MS, `reading gauges (${what})`, log, () => read(performance.now())),
   );
@@ -46,6 +56,10 @@ export function maintain(deps: {
       if (isFirst === null) return;
       const swept = await sweepReservations(link, keys, await redisNowMs(link.client));
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
+    }),
+    repeat(FILES_EVERY_MS, 'append-only file check', log, async () => {
+      const isFirst = await link.client.set(keys.appendOnlyFileSweep(), '1', 'PX', FILES_LOCK_MS, 'NX');
+      if (isFirst !== null) await rewriteAppendOnlyFiles({ queueLink: link, keys, log }, servers, Date.now());
     }),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter registration', log, registerDeadLetters),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters(queues, log)),

@@ -5,6 +5,7 @@ import type { Log } from '../../shared/log';
 import { removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
 import type { InspectedQueues } from '../../shared/queue/queues';
 import { findChunkJobs, hasOpenChunks, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
+import { recordErasedContent } from '../../shared/redis/append-only-file';
 import { advancePastErasure } from '../../shared/redis/clock';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
@@ -98,5 +99,6 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
   // The API process may have died before it updated the cache. Update it here, because DONE promises that no reader
   // sees the events anymore.
   await refreshSignals(deps, [userRef]);
+  await recordErasedContent(link, keys, Date.now());
   await store.erasures.close(receiptId, new Date());
 }

@@ -3,6 +3,7 @@ import { messageWithCauses } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
 import { createFsyncGuard } from '../../../shared/redis/with-fsync';
+import { type FileRole, oldestErasure, readFileState } from '../../../shared/redis/append-only-file';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
@@ -10,6 +11,9 @@ const MIN_MAJOR = 7;
 const READY_TIMEOUT_MS = 5_000;
 const MIB = 1024 * 1024;
 const REPLICAS = 'queue replicas';
+const HOUR_MS = 3_600_000;
+/** Time within which a worker rewrites the append-only file after an erasure. */
+const MAX_REWRITE_DELAY_MS = 24 * HOUR_MS;
 
 /** Reads a field from the output of `INFO`, which includes the policies even on servers that forbid CONFIG. */
 type Info = (field: string) => string;
@@ -107,6 +111,28 @@ async function checkDurability(link: RedisLink, keys: RedisKeys, config: Config,
   });
 }
 
+/** Checks that the append-only file of a server was rewritten after erasures. The queue's Redis stores the state. */
+async function checkErasedContent(
+  queueLink: RedisLink,
+  keys: RedisKeys,
+  role: FileRole,
+  info: Info,
+): Promise<Finding[]> {
+  if (info('aof_enabled') !== '1') return [];
+  const check = `${role} file`;
+  const state = await readFileState(queueLink, keys, role);
+  if (state.rejectedAt !== null) {
+    const found = 'the server rejects BGREWRITEAOF, so erased content stays in its append-only file';
+    return [warn(check, found, "allow BGREWRITEAOF for MIR's user, or rewrite the file after erasures")];
+  }
+  const erasedAt = oldestErasure(state);
+  if (erasedAt === null) return [ok(check, 'no erased content in the append-only file')];
+  const ageMs = Date.now() - erasedAt;
+  if (ageMs <= MAX_REWRITE_DELAY_MS) return [ok(check, 'the append-only file will be rewritten within a day')];
+  const found = `the append-only file has contained erased content for ${Math.floor(ageMs / HOUR_MS)} h`;
+  return [warn(check, found, 'check that workers are running, and read their logs: they rewrite the file')];
+}
+
 /** Checks the queue's Redis: version, eviction policy, append-only file, memory, replicas and durability. */
 export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
   const remedy = 'check the server at REDIS_URL';
@@ -114,14 +140,19 @@ export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: 
     await link.whenReady(READY_TIMEOUT_MS);
     const info = await infoOf(link);
     const findings = [checkVersion('redis', info), checkEviction(info), checkAppendOnly(info)];
-    findings.push(...checkMemory(info, config));
+    findings.push(...checkMemory(info, config), ...(await checkErasedContent(link, keys, 'queue', info)));
     findings.push(...checkReplicas(info), ...(await checkDurability(link, keys, config, log)));
     return findings;
   });
 }
 
 /** Checks the Redis that caches signals. */
-export async function checkCacheStore(link: RedisLink, config: Config): Promise<Finding[]> {
+export async function checkCacheStore(
+  link: RedisLink,
+  queueLink: RedisLink,
+  keys: RedisKeys,
+  config: Config,
+): Promise<Finding[]> {
   return checked('cache', 'check the server at CACHE_REDIS_URL', async () => {
     await link.whenReady(READY_TIMEOUT_MS);
     const info = await infoOf(link);
@@ -130,6 +161,9 @@ export async function checkCacheStore(link: RedisLink, config: Config): Promise<
     if (isOwn && info('maxmemory_policy') === 'noeviction' && Number(info('maxmemory')) > 0) {
       const found = 'maxmemory-policy is noeviction, so a full cache does not accept new rows';
       findings.push(warn('cache', found, 'run CONFIG SET maxmemory-policy allkeys-lru'));
+    }
+    if (isOwn && queueLink.runId() !== null) {
+      findings.push(...(await checkErasedContent(queueLink, keys, 'cache', info)));
     }
     return findings;
   });

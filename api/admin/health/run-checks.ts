@@ -56,7 +56,7 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
   const cacheLink = connectRedis(config.cacheRedisUrl, role, log);
   try {
     const findings = await checkQueueStore(queueLink, keys, config, log);
-    findings.push(...(await checkCacheStore(cacheLink, config)));
+    findings.push(...(await checkCacheStore(cacheLink, queueLink, keys, config)));
     await readClock('Redis', queueLink, clocks);
     if (config.cacheRedisUrl !== config.redisUrl) await readClock('the cache', cacheLink, clocks);
     if (queueLink.runId() === null) return findings;

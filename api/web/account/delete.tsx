@@ -1,6 +1,8 @@
 import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
+import { messageOf } from '../../../shared/errors';
+import { recordErasedContent } from '../../../shared/redis/append-only-file';
 import { removeAllLinks } from '../../links/remove-links';
 import { countAttempt } from '../auth/throttles';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
@@ -118,7 +120,7 @@ export const deleteIdentity = page({
   method: 'POST',
   path: '/account/delete',
   handle: async (call) => {
-    const { ctx, session, form, cookie, requestId } = call;
+    const { ctx, session, form, cookie, requestId, log } = call;
     if (!session) return { redirect: withNext('/login', '/account') };
     const { email } = session;
     const identityId = session.identityId as IdentityId;
@@ -130,6 +132,10 @@ export const deleteIdentity = page({
     const cacheState = await removeAllLinks(ctx, identityId, auditContextForPerson(requestId), (tx) =>
       deleteIdentityDocs(ctx.store, identityId, email, tx),
     );
+    // Best effort: no job contains the address, and the deletion is already done.
+    await recordErasedContent(ctx.queueLink, ctx.keys, Date.now()).catch((error: unknown) => {
+      log.warn({ err: messageOf(error) }, 'append-only file rewrite not requested');
+    });
     const done = cacheState === 'done' ? 'deleted' : 'deleted-pending';
     return { redirect: `/login?done=${done}`, cookies: await ctx.auth.logOut(cookie) };
   },

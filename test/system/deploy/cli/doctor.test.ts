@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { identify } from '../../../../shared/process/process-identity';
 import { queueKeys } from '../../../../shared/queue/bullmq-internals';
+import { changeFileState, recordErasedContent } from '../../../../shared/redis/append-only-file';
+import { connectRedis } from '../../../../shared/redis/connect';
 import { QUEUE_NAMES } from '../../../../shared/queue/queues';
 import { type Harness, startHarness } from '../../../support/harness';
 import { follow, onServer } from '../../../support/failover';
@@ -51,7 +53,7 @@ describe('mir doctor', () => {
     const queues = QUEUE_NAMES.map((queue) => `queue_${queue}`).join(' ');
     const expected =
       'node settings mongo replica_set transactions pepper indexes cascades audit redis queue_policy queue_memory ' +
-      `cache ${queues} dead_letters clocks embedded_stack disk`;
+      `queue_file cache ${queues} dead_letters clocks embedded_stack disk`;
     expect([...new Set(checks.map(({ check }) => check.replace(' ', '_')))].join(' ')).toBe(expected);
     const { out } = await cli({ ...h.env, DATA_DIR: dataDir }, 'doctor');
     expect(out).toMatch(/● OK\s+transactions/);
@@ -137,6 +139,27 @@ describe('mir doctor', () => {
       verdict: 'FAIL',
       found: expect.stringContaining('rejects every write'),
     });
+  });
+
+  it('reports erased content that the append-only file has contained for more than a day, and rejected rewrites', async () => {
+    const redis = await ownRedis();
+    const env = { REDIS_URL: redis.url, CACHE_REDIS_URL: h.env['REDIS_URL']! };
+    const link = connectRedis(redis.url, { kind: 'worker' }, h.ctx.log);
+    await link.whenReady(10_000);
+    const { keys } = h.ctx;
+    const erasures = async () => {
+      const { checks } = await doctor(env);
+      return checks.filter(({ check }) => check === 'queue file').map(({ verdict, found }) => [verdict, found]);
+    };
+    const DAY_MS = 24 * 3_600_000;
+    expect(await erasures()).toEqual([['OK', 'no erased content in the append-only file']]);
+    await recordErasedContent(link, keys, Date.now() - DAY_MS + 60_000);
+    expect(await erasures()).toEqual([['OK', 'the append-only file will be rewritten within a day']]);
+    await changeFileState(link, keys, 'queue', { erasedSince: null, rewriting: Date.now() - DAY_MS - 60_000 });
+    expect(await erasures()).toEqual([['WARN', 'the append-only file has contained erased content for 24 h']]);
+    await changeFileState(link, keys, 'queue', { rejectedAt: Date.now() });
+    expect(await erasures()).toEqual([['WARN', expect.stringContaining('rejects BGREWRITEAOF')]]);
+    await link.close();
   });
 
   it('reports each unreachable server and still checks the others', async () => {

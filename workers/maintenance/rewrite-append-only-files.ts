@@ -1,0 +1,101 @@
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
+import { changeFileState, type FileRole, type FileState, readFileState } from '../../shared/redis/append-only-file';
+import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisKeys } from '../../shared/redis/keys';
+
+/** Minimum time between two rewrites that MIR starts. A rewrite forks the server and writes all of its data. */
+export const MIN_REWRITE_INTERVAL_MS = 60 * 60_000;
+/** How often MIR tries again after the server rejected the command, in case its permissions have changed. */
+export const REJECTED_RETRY_MS = 24 * 60 * 60_000;
+
+/** Errors from a server that never runs BGREWRITEAOF for this user, such as a managed server. */
+const REJECTION = /NOPERM|unknown command|disabled|not allowed|not supported/i;
+
+interface Deps {
+  /** Stores the state of both files. */
+  queueLink: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+}
+
+interface Server {
+  role: FileRole;
+  link: RedisLink;
+}
+
+type Persistence = (field: string) => string;
+
+async function persistenceOf({ client }: RedisLink): Promise<Persistence> {
+  const text = await client.info('persistence');
+  return (field) => new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? '';
+}
+
+/** Returns true while another rewrite or save is running or scheduled. A second fork could run out of memory. */
+function isForking(info: Persistence): boolean {
+  return ['aof_rewrite_in_progress', 'aof_rewrite_scheduled', 'rdb_bgsave_in_progress'].some(
+    (field) => info(field) === '1',
+  );
+}
+
+/** Records the result of the last rewrite. A rewrite that the server did not start or finish is repeated. */
+async function finishRewrite(deps: Deps, { role, link }: Server, state: FileState, info: Persistence): Promise<void> {
+  const { queueLink, keys, log } = deps;
+  const succeeded =
+    state.runId === link.runId() &&
+    Number(info('aof_rewrites')) > state.rewritesBefore &&
+    info('aof_last_bgrewrite_status') === 'ok';
+  if (succeeded) {
+    await changeFileState(queueLink, keys, role, { rewriting: null, rewrittenAt: state.startedAt, rejectedAt: null });
+    log.info({ role }, 'append-only file rewritten after erasures');
+    return;
+  }
+  await changeFileState(queueLink, keys, role, { rewriting: null, erasedSince: state.rewriting });
+  log.warn({ role }, 'append-only file rewrite failed, retrying');
+}
+
+async function startRewrite(
+  deps: Deps,
+  { role, link }: Server,
+  { erasedSince }: FileState,
+  info: Persistence,
+  nowMs: number,
+): Promise<void> {
+  const { queueLink, keys, log } = deps;
+  const runId = link.runId();
+  if (runId === null) return;
+  // Moves `erasedSince` before the rewrite starts, so that an erasure during the rewrite causes another one.
+  const started = { rewriting: erasedSince, erasedSince: null, startedAt: nowMs, runId };
+  await changeFileState(queueLink, keys, role, { ...started, rewritesBefore: Number(info('aof_rewrites')) });
+  try {
+    await link.client.bgrewriteaof();
+  } catch (error) {
+    // After any other error, the next run finds out whether the rewrite has started.
+    if (!REJECTION.test(messageOf(error))) throw error;
+    await changeFileState(queueLink, keys, role, { rewriting: null, erasedSince, rejectedAt: nowMs });
+    log.warn(
+      { role, err: messageOf(error) },
+      'the Redis server rejects BGREWRITEAOF, so erased content stays in its append-only file. ' +
+        'Allow the command, or rewrite the file yourself after erasures',
+    );
+  }
+}
+
+/**
+ * Rewrites the append-only files of servers from which content was erased since the last rewrite, because they contain
+ * every command until then. Call this regularly, in one process at a time.
+ */
+export async function rewriteAppendOnlyFiles(deps: Deps, servers: readonly Server[], nowMs: number): Promise<void> {
+  for (const server of servers) {
+    const info = await persistenceOf(server.link);
+    if (info('aof_enabled') !== '1' || isForking(info)) continue;
+    const state = await readFileState(deps.queueLink, deps.keys, server.role);
+    if (state.rewriting !== null) {
+      await finishRewrite(deps, server, state, info);
+      continue;
+    }
+    const { erasedSince, startedAt, rejectedAt } = state;
+    const isDue = nowMs - (startedAt ?? 0) >= MIN_REWRITE_INTERVAL_MS && nowMs - (rejectedAt ?? 0) >= REJECTED_RETRY_MS;
+    if (erasedSince !== null && isDue) await startRewrite(deps, server, state, info, nowMs);
+  }
+}
