@@ -90,6 +90,9 @@ export function openOwnRedis({ args = [], env, dataDir }: OwnRedisOptions = {}):
 }
 
 /** Starts a MongoDB server, by default in a new folder. */
-export function openOwnMongo({ dataDir }: { dataDir?: string } = {}): Promise<OpenedStore> {
-  return open(dataDir, (folder, port) => startMongo({ dataDir: folder, ...portOption(port) }));
+export function openOwnMongo({
+  env = process.env,
+  dataDir,
+}: { env?: NodeJS.ProcessEnv; dataDir?: string } = {}): Promise<OpenedStore> {
+  return open(dataDir, (folder, port) => startMongo({ dataDir: folder, env, ...portOption(port) }));
 }

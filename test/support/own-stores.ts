@@ -4,7 +4,7 @@ import { type OpenedStore, openOwnMongo, openOwnRedis, type OwnStore } from './o
 /** Returns functions that start a store. The stores stop after the last test, even if tests fail. */
 export function ownStores(): {
   ownRedis: (args?: readonly string[]) => Promise<OwnStore>;
-  ownMongo: () => Promise<OwnStore>;
+  ownMongo: (env?: NodeJS.ProcessEnv) => Promise<OwnStore>;
 } {
   const opened: OpenedStore[] = [];
   afterAll(async () => {
@@ -17,6 +17,6 @@ export function ownStores(): {
   };
   return {
     ownRedis: (args = []) => own(openOwnRedis({ args })),
-    ownMongo: () => own(openOwnMongo()),
+    ownMongo: (env = process.env) => own(openOwnMongo({ env })),
   };
 }

@@ -19,9 +19,9 @@ const SWEEP_LOCK_MS = 25_000;
 const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
 const SIGN_UPS_EVERY_MS = 10 * 60_000;
-const FILES_EVERY_MS = 30_000;
+const FILES_EVERY_MS = 10_000;
 /** Less than `FILES_EVERY_MS`, so that in each interval, only the first worker checks the files. */
-const FILES_LOCK_MS = 25_000;
+const FILES_LOCK_MS = 8_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;

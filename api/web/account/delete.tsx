@@ -55,6 +55,10 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
           reported.
         </li>
         <li>Existing backups keep your data until the operator of this MIR server deletes the backups.</li>
+        <li>
+          The database’s internal files can keep parts of your data until the database overwrites them. MIR doesn’t use
+          these parts.
+        </li>
       </ul>
       <p>
         Want a copy first? <a href="/account/export">Export your data</a>.

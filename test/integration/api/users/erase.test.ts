@@ -10,6 +10,7 @@ import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { linkUser, newPerson } from '../../../support/link';
 import { asAdmin } from '../../../support/partners';
+import { makeDeadLetter } from '../../../support/dead-letters';
 import { waitUntil } from '../../../support/wait-until';
 
 let mir: Harness;
@@ -138,7 +139,7 @@ describe('POST /v1/users/erase', () => {
     expect(shared.status).toBe(202);
     const waiting = await queue.getJobs(['waiting', 'prioritized']);
     expect(waiting).toHaveLength(2);
-    for (const job of waiting) await toDeadLetters(job.id!);
+    for (const job of waiting) await makeDeadLetter(mir, job.id!);
     await mir.startWorkers();
     await done(await erase('in-dead-letter'));
     const deadLetters = await queue.getFailed();
@@ -198,23 +199,6 @@ describe('POST /v1/users/erase', () => {
     } finally {
       await queue.resume();
     }
-  }
-
-  /** Fails a waiting job permanently, as a worker would. */
-  async function toDeadLetters(jobId: string): Promise<void> {
-    const queue = mir.ctx.queues.events;
-    const { Worker, UnrecoverableError } = await import('bullmq');
-    const connection = mir.ctx.queueLink.client.duplicate({ maxRetriesPerRequest: null });
-    const failing = new Worker(
-      queue.name,
-      () => {
-        throw new UnrecoverableError('failed by the test');
-      },
-      { connection, prefix: queue.opts.prefix! },
-    );
-    await waitUntil('the job has failed', async () => (await queue.getJob(jobId))?.isFailed() ?? false);
-    await failing.close();
-    connection.disconnect();
   }
 
   const liveTenant = (): Tenant => `${partner.partnerId}:live` as Tenant;

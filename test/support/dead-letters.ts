@@ -1,0 +1,16 @@
+import { UnrecoverableError, Worker } from 'bullmq';
+import type { Harness } from './harness';
+import { waitUntil } from './wait-until';
+
+/** Turns a waiting job of the events queue into a dead letter. No other worker of this queue may run. */
+export async function makeDeadLetter({ ctx }: Pick<Harness, 'ctx'>, jobId: string): Promise<void> {
+  const queue = ctx.queues.events;
+  const connection = ctx.queueLink.client.duplicate({ maxRetriesPerRequest: null });
+  const fail = (): never => {
+    throw new UnrecoverableError('failed by the test');
+  };
+  const failing = new Worker(queue.name, fail, { connection, prefix: queue.opts.prefix! });
+  await waitUntil('the job has failed', async () => (await queue.getJob(jobId))?.isFailed() ?? false);
+  await failing.close();
+  connection.disconnect();
+}
