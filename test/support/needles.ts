@@ -1,17 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { gunzipSync, inflateSync } from 'node:zlib';
+import { constants, inflateRawSync, inflateSync } from 'node:zlib';
 import { filesIn } from './raw-files';
 
 const NEEDLE_BYTES = 12;
-/** First bytes of gzip and zlib streams. */
+/** Returns what a truncated stream contains instead of throwing. */
+const FLUSH = { finishFlush: constants.Z_SYNC_FLUSH } as const;
+const GZIP_HEADER_BYTES = 10;
+/** First bytes of gzip and zlib streams. The functions ignore what follows the stream. */
 const COMPRESSED = [
-  { start: Buffer.from([0x1f, 0x8b, 0x08]), inflate: gunzipSync },
-  { start: Buffer.from([0x78, 0x01]), inflate: inflateSync },
-  { start: Buffer.from([0x78, 0x9c]), inflate: inflateSync },
-  { start: Buffer.from([0x78, 0xda]), inflate: inflateSync },
+  {
+    start: Buffer.from([0x1f, 0x8b, 0x08, 0x00]),
+    inflate: (bytes: Buffer) => inflateRawSync(bytes.subarray(GZIP_HEADER_BYTES), FLUSH),
+  },
+  { start: Buffer.from([0x78, 0x01]), inflate: (bytes: Buffer) => inflateSync(bytes, FLUSH) },
+  { start: Buffer.from([0x78, 0x9c]), inflate: (bytes: Buffer) => inflateSync(bytes, FLUSH) },
+  { start: Buffer.from([0x78, 0xda]), inflate: (bytes: Buffer) => inflateSync(bytes, FLUSH) },
 ] as const;
-const FLUSH = { finishFlush: 2 } as const;
 
 /** Returns a unique lowercase text that can be part of any field, such as an email address or a path. */
 export const newNeedle = (): string => `n${randomBytes(NEEDLE_BYTES).toString('hex')}`;
@@ -40,7 +45,7 @@ function withInflated(bytes: Buffer): Buffer[] {
   for (const { start, inflate } of COMPRESSED) {
     for (let at = bytes.indexOf(start); at !== -1; at = bytes.indexOf(start, at + 1)) {
       try {
-        found.push(inflate(bytes.subarray(at), FLUSH));
+        found.push(inflate(bytes.subarray(at)));
       } catch {
         // These bytes only look like the start of a stream.
       }
