@@ -69,6 +69,14 @@ describe('docker-compose.yml', () => {
     expect(names.length).toBeGreaterThan(0);
   });
 
+  it('pins every image that it does not build by version and digest', () => {
+    const given = Object.values(services).flatMap(({ image }) => (image === 'mir:local' ? [] : (image ?? [])));
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
+    expect([given.length, bases.length]).toEqual([5, 2]);
+    for (const image of [...given, ...bases]) expect(image).toMatch(/^[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}$/);
+    expect(new Set(bases).size).toBe(1);
+  });
+
   it('configures both processes for production when only the secrets are set', () => {
     for (const service of own) {
       const config = readConfig(environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }));
@@ -231,9 +239,9 @@ describe('deploy/Dockerfile', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
   });
 
-  it('pins a supported minor version of Node.js in every stage', () => {
+  it('pins a supported version of Node.js in every stage', () => {
     const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     expect(new Set(bases).size).toBe(1);
-    expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);
+    expect(bases[0]).toMatch(/^node:2[2-9]\.\d+\.\d+-/);
   });
 });
