@@ -8,8 +8,6 @@ import { createApp } from './app';
 import { createApiContext } from './context';
 import { closeServer, disableKeepAliveWhileDraining } from './http/drain';
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than the usual idle timeout of load balancers (60 s), so that they close idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** Metrics are served until the drain ends. A scrape in progress at that point has this long to finish. */
@@ -25,11 +23,7 @@ async function startApi(config: Config): Promise<Running> {
     const metricsPage = metricsListener(ctx.metrics.registry, ctx.log);
     const metrics = await listenOnEach(addresses, metricsPage, config.metricsPort, 'METRICS_PORT');
     for (const server of [...servers, ...metrics.servers]) disableKeepAliveWhileDraining(server, ctx.draining);
-    for (const server of servers) {
-      server.headersTimeout = HEADERS_TIMEOUT_MS;
-      server.requestTimeout = REQUEST_TIMEOUT_MS;
-      server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
-    }
+    for (const server of servers) server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
     const { bindAddress } = config;
     ctx.log.info({ version: VERSION, port, metricsPort: metrics.port, bindAddress }, 'api started');
     if (config.mail.kind === 'off') {

@@ -20,6 +20,12 @@ export function metricsListener(registry: Registry, log: Log): RequestListener {
   };
 }
 
+/** How long a client may take to send the headers of a request, and the entire request. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node looks for clients that are too slow. Its default would let them stay for up to 30 more seconds. */
+const CHECK_INTERVAL_MS = 1_000;
+
 const LOOPBACK_ADDRESSES = ['127.0.0.1', '::1'];
 /** Errors for addresses that no interface has and for protocols that the system does not support. */
 const UNAVAILABLE_CODES = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
@@ -36,8 +42,8 @@ class AddressUnavailableError extends Error {
 }
 
 /**
- * Listens on a port at one address or on all interfaces. Port 0 picks a free port. If listening fails, rejects with a
- * readable message.
+ * Listens on a port at one address or on all interfaces. Port 0 picks a free port. Disconnects clients that send requests
+ * too slowly. If listening fails, rejects with a readable message.
  */
 export async function listen(
   listener: RequestListener,
@@ -45,7 +51,12 @@ export async function listen(
   setting: string,
   address?: string,
 ): Promise<{ server: Server; port: number }> {
-  const server = createServer(listener);
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  };
+  const server = createServer(limits, listener);
   await new Promise<void>((resolve, reject) => {
     // The listener stays registered, so that a later failure to accept a connection does not crash the process.
     server.on('error', (error: NodeJS.ErrnoException) => {
