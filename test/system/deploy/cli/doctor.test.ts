@@ -9,10 +9,9 @@ import { changeFileState, recordErasedContent } from '../../../../shared/redis/a
 import { connectRedis } from '../../../../shared/redis/connect';
 import { QUEUE_NAMES } from '../../../../shared/queue/queues';
 import { type Harness, startHarness } from '../../../support/harness';
-import { follow, onServer } from '../../../support/failover';
+import { follow, onServer, REPLICATED } from '../../../support/failover';
 import { ownStores } from '../../../support/own-stores';
 import { cli } from '../../../support/cli';
-import { REPLICATED } from '../../../support/failover';
 import { rawCollection } from '../../../support/raw-collection';
 
 interface Check {
