@@ -15,8 +15,11 @@ import { createTransport, type Transport } from './traffic/transport';
 /** A chapter ends after so many faults or acknowledged events, which bounds the clients' memory and the comparison. */
 const FAULTS_PER_CHAPTER = 8;
 const EVENTS_PER_CHAPTER = 600_000;
-/** Traffic after the last fault of a chapter, and the time between looks at its length. */
+/** Traffic after the last fault of a chapter, and the time between checks of its length. */
 const LAST_SECONDS = 2;
+
+/** Violations that are recorded. One cause can affect every user. */
+const MAX_VIOLATIONS = 300;
 
 interface Run {
   options: FaultOptions;
@@ -132,6 +135,7 @@ export async function runFaults(run: Run): Promise<void> {
   state.runs += 1;
   const startPosition = state.position;
   const report = (violation: string): void => {
+    if (state.violations.length === MAX_VIOLATIONS) return;
     const text = `seed ${state.seed}, position ${state.position}: ${violation}`;
     state.violations.push(text);
     log(`VIOLATION ${text}`);
