@@ -15,8 +15,8 @@ import type { Harness, TestPartner } from '../../support/harness';
 import { type MailServer, mailServers } from '../../support/mail-server';
 import { runMir } from '../../support/mir-process';
 import { needlesIn, needlesInFiles, newNeedle } from '../../support/needles';
-import type { OwnStore } from '../../support/own-stores';
-import type { TestProcess } from '../../support/processes';
+import type { OwnStore } from '../../support/own-store';
+import type { TestProcess } from '../../support/start-process';
 import { waitUntil } from '../../support/wait-until';
 
 const REWRITE_TIMEOUT_MS = 120_000;

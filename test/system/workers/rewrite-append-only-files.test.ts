@@ -9,7 +9,8 @@ import {
   REJECTED_RETRY_MS,
   rewriteAppendOnlyFiles,
 } from '../../../workers/maintenance/rewrite-append-only-files';
-import { type OwnStore, ownStores } from '../../support/own-stores';
+import type { OwnStore } from '../../support/own-store';
+import { ownStores } from '../../support/own-stores';
 import { filesContaining } from '../../support/raw-files';
 import { waitUntil } from '../../support/wait-until';
 
