@@ -12,7 +12,7 @@ import { addTotals, type FaultRecord, type RunState, writeState } from './state-
 import { startTraffic, type Traffic } from './traffic/traffic';
 import { createTransport, type Transport } from './traffic/transport';
 
-/** A chapter ends after so many faults or acknowledged events, which bounds the clients' memory and the comparison. */
+/** A chapter ends at either limit, which bounds the clients' memory and the final comparison. */
 const FAULTS_PER_CHAPTER = 8;
 const EVENTS_PER_CHAPTER = 600_000;
 /** Traffic after the last fault of a chapter, and the time between checks of its length. */

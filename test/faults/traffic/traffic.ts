@@ -52,7 +52,7 @@ interface Options {
   abandoned: AbortSignal;
 }
 
-/** Returns a function that resolves when so many events may be submitted. */
+/** Returns a function that resolves when the given number of events may be submitted. */
 function paceAt(perSecond: number): (events: number) => Promise<void> {
   let dueAt = performance.now();
   return async (events) => {
