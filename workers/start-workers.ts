@@ -29,7 +29,7 @@ import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
 import { requeueLostJobs } from './maintenance/requeue-lost-jobs';
 import { queueWorkers } from './queue-worker';
-import { deleteUserEvents } from './users/delete-user-events';
+import { createFullTurns, deleteUserEvents } from './users/delete-user-events';
 
 /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
 const JOB_LOCK_MS = 15_000;
@@ -45,7 +45,8 @@ const INTERACTIVE_CONCURRENCY = 64;
 const CASCADE_CONCURRENCY = 2;
 /** High, because a delivery mostly waits for a partner's server. */
 const WEBHOOK_CONCURRENCY = 256;
-const ERASURE_CONCURRENCY = 2;
+/** Maximum number of erasures that one process carries out concurrently. */
+export const ERASURE_CONCURRENCY = 2;
 
 export interface RunningWorkers {
   events: Worker;
@@ -125,7 +126,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const deliveryDeps = { store, secrets, config, log, queue: webhookQueue, signal, permits };
   const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(deliveryDeps, id));
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
-  const erasureDeps = { store, cache, link: queueLink, keys, queues, log, signal };
+  const fullTurns = createFullTurns();
+  const erasureDeps = { store, cache, link: queueLink, keys, queues, log, signal, fullTurns };
   const registerDeadLetters = createRegisterDeadLetters({ link: queueLink, keys });
   // Before the first erasure, which looks only for registered dead letters.
   await retryUntilAborted(registerDeadLetters, { what: 'dead letter registration', log, signal });

@@ -1,5 +1,6 @@
 import { DelayedError, type Job } from 'bullmq';
 import type { SignalsCache } from '../../shared/cache/signals-cache';
+import { createSemaphore, type Semaphore } from '../../shared/concurrency/semaphore';
 import { type ChunkId, partnerOf, type UserRef } from '../../shared/domain/ids';
 import type { Log } from '../../shared/log';
 import { removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
@@ -19,12 +20,24 @@ const PAGE_TIMEOUT_MS = 30_000;
  * erasures delays the others.
  */
 export const PAGES_PER_TURN = 20;
+/**
+ * Number of a tenant's erasures that may take full turns at the same time in each process. The turns of its others end
+ * after a page, so a tenant with many large erasures leaves a slot to the others.
+ */
+const FULL_TURNS_PER_TENANT = 1;
 /** Delay before rechecking whether queued chunks are finalized: a tenth of the erasure's age, within these limits. */
 const MIN_RECHECK_MS = 500;
 const MAX_RECHECK_MS = 10_000;
 const RECHECKS_PER_AGE = 10;
 
+/** Creates the permits for full turns that all erasures of a process share, counted per tenant. */
+export function createFullTurns(): Semaphore {
+  const onFull = (): Error => new Error('another erasure of this tenant takes a full turn');
+  return createSemaphore({ maxAtOnce: FULL_TURNS_PER_TENANT, maxWaiting: 0, onFull });
+}
+
 interface Deps extends RedactDeps {
+  fullTurns: Semaphore;
   queues: InspectedQueues;
   store: Pick<Store, 'transaction' | 'events' | 'erasures' | 'users'>;
   cache: Pick<SignalsCache, 'fence' | 'putNewer'>;
@@ -65,23 +78,36 @@ function erasePage({ store }: Deps, { _id, tenant, erasedAt }: ErasureDoc, userR
   }, PAGE_TIMEOUT_MS);
 }
 
+/** Deletes pages of the user's events for one turn. Returns whether no events are left. */
+async function erasePages(deps: Deps, erasure: ErasureDoc, userRef: UserRef): Promise<boolean> {
+  const release = await deps.fullTurns.acquire(erasure.tenant).catch(() => null);
+  try {
+    const maxPages = release ? PAGES_PER_TURN : 1;
+    for (let pages = 1; ; pages += 1) {
+      deps.signal.throwIfAborted();
+      const erased = await erasePage(deps, erasure, userRef);
+      if (erased === 0) return true;
+      // A page that is not full is the last one, so it does not end the turn: one more look shows that none are left.
+      if (pages >= maxPages && erased === PAGE_EVENTS) return false;
+    }
+  } finally {
+    release?.();
+  }
+}
+
 /**
  * Carries out an erasure: deletes the events received up to the time of the request, in bounded pages. The request
  * itself has already reset the counters and removed the link, and the committer drops events that are still queued.
  * While any events are queued, and after each turn, the job is delayed. Safe to interrupt and to run twice.
  */
 export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
-  const { store, link, keys, signal } = deps;
+  const { store, link, keys } = deps;
   const erasure: ErasureDoc | null = await store.erasures.byId(receiptId);
   if (erasure?.status !== 'RUNNING' || erasure.userRef === undefined) return;
   const { tenant, userRef, erasedAt } = erasure;
-  for (let pages = 0; ; pages += 1) {
-    signal.throwIfAborted();
-    if (pages === PAGES_PER_TURN) {
-      await job.moveToDelayed(Date.now(), token);
-      throw new DelayedError();
-    }
-    if ((await erasePage(deps, erasure, userRef)) === 0) break;
+  if (!(await erasePages(deps, erasure, userRef))) {
+    await job.moveToDelayed(Date.now(), token);
+    throw new DelayedError();
   }
   const nowMs = await advancePastErasure(link.client, keys, partnerOf(tenant), erasedAt);
   await sweepOpenChunks(link, keys, tenant, nowMs);
