@@ -1,0 +1,3 @@
+const { describeSuite } = require('../../../../support/suites');
+
+describeSuite(__dirname);
