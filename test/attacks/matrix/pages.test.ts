@@ -6,7 +6,7 @@ import { PAGES } from '../../../api/web/routes';
 import { everyRoute, type RouteCall } from '../../support/every-route';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import { oidcServers } from '../../support/oidc-server';
-import { confirmedAccount, PASSWORD, startHarnessForPeople } from '../../support/people';
+import { confirmedAccount, PASSWORD, startHarnessForPeople, tokenIn } from '../../support/people';
 import { changedOwners, fingerprint } from './fingerprint';
 import { sendPage, visitorOfCall, withoutSession, withToken } from './page-requests';
 import { unique } from './resources';
@@ -84,9 +84,7 @@ async function newCredentials(): Promise<typeof credentials> {
   for (const email of emails) await confirmedAccount(mir, email);
   const [loggedOut, reset, valid] = await Promise.all(emails.map(sessionOf));
   await ctx.auth.logOut(loggedOut!);
-  const mail = await ctx.auth.askReset(emails[1]!);
-  if (mail === null || !('token' in mail)) throw new Error('the reset sent no token');
-  await ctx.auth.reset(mail.token, PASSWORD);
+  await ctx.auth.reset(await tokenIn(mir, await ctx.auth.askReset(emails[1]!)), PASSWORD);
   const operator = openOperatorSession(ctx, Date.now()).split(';')[0]!;
   const { liveKey } = await mir.partner();
   return [
