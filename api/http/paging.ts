@@ -44,6 +44,8 @@ export function encryptCursor(key: Buffer, owner: string, position: readonly [at
 
 function decryptCursor(key: Buffer, owner: string, cursor: string): string {
   try {
+    // Node skips characters that do not belong to base64url, so several texts decode to the same bytes.
+    if (Buffer.from(cursor, 'base64url').toString('base64url') !== cursor) throw new Error('not canonical base64url');
     return decryptSecret(key, owner, cursor);
   } catch (cause) {
     throw new PublicError('VALIDATION_FAILED', 'The cursor is not valid for this list.', {

@@ -32,13 +32,14 @@ export type PathIds = Record<string, string>;
 /** Returns the ID of an owner's resource for a request with these IDs in its path. */
 export type IdOf = (parameter: ResourceParameter, owner: Owner, path: PathIds) => Promise<string>;
 
-/** Returns altered cursors, among them one for another position with a signature that was issued. */
+/** Returns altered cursors, among them other encodings of the same bytes. */
 function forgedCursors(cursor: string): string[] {
-  const [body, mac] = cursor.split('.') as [string, string];
+  const bytes = Buffer.from(cursor, 'base64url');
+  const flipped = Buffer.from(bytes);
+  flipped[flipped.length - 1]! ^= 1;
   const position = Buffer.from(JSON.stringify([0, 'zzz'])).toString('base64url');
-  const padded = Buffer.from(body, 'base64url').toString('base64');
-  const texts = [cursor.slice(0, -1), `${cursor}x`, `${cursor}.`, `${cursor}.${mac}`, `.${mac}`, `${body}.`];
-  return [...texts, `${position}.${mac}`, `${padded}=.${mac}`, ` ${cursor}`];
+  const encodings = [`${bytes.toString('base64')}=`, `${cursor}.`, ` ${cursor}`, `${cursor}\n`];
+  return [cursor.slice(0, -1), `${cursor}x`, flipped.toString('base64url'), position, ...encodings];
 }
 
 export interface RouteIds {
@@ -60,6 +61,13 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
     return body.nextCursor;
   }
 
+  /** Renames the owner's agent, which adds an audit entry. */
+  async function rename({ agent, key }: Owner): Promise<void> {
+    const change = { key, body: { name: unique() }, headers: newAddress() };
+    const { status } = await h.client.request('PATCH', `/v1/agents/${agent!.agentId}`, change);
+    if (status !== 200) throw new Error(`renaming an agent returned ${status}`);
+  }
+
   async function fresh({ kind, use, in: place }: ResourceParameter, owner: Owner, path: PathIds): Promise<string> {
     if (kind === 'cursor') {
       if (route.path === '/admin/applications') for (let n = 0; n < 2; n += 1) await create('application', owner);
@@ -71,7 +79,10 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
       // A cursor of a tree belongs to the root of the part that the caller sees.
       const isOwnTree = route.path === '/agents/tree' && owner.agent?.doc.preset === 'ADMIN';
       if (isOwnTree) await create('agent', owner);
-      const key = isOwnTree ? owner.agent!.apiKey : owner.key;
+      // A cursor of an agent's audit entries belongs to the agent.
+      const isOwnAudit = route.path === '/audit' && owner.agent !== null;
+      if (isOwnAudit) for (let n = 0; n < 2; n += 1) await rename(owner);
+      const key = isOwnTree || isOwnAudit ? owner.agent!.apiKey : owner.key;
       return cursorOf(`/v1${route.path.replace(':id', id)}`, { 'x-api-key': key });
     }
     if (use === 'filter' && owner.agent === null) return owner.listed[kind as keyof Owner['listed']];

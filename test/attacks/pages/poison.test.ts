@@ -7,6 +7,8 @@ import { rawRequest } from '../../support/raw-request';
 import { newAddress, unique } from '../matrix/resources';
 
 const HTML = `<script>alert(1)</script><img src=x onerror=alert(1)>"'&{{7*7}}`;
+/** Names cannot contain quotes. */
+const NAME = HTML.replaceAll(/["']/g, '');
 const UNSAFE = /<script>alert|<img src=x/;
 
 let h: Harness;
@@ -20,7 +22,7 @@ describe('names chosen by strangers', () => {
     const { body: applied } = await h.client.post(
       '/v1/partners/applications',
       undefined,
-      anApplication({ name: HTML, useCase: HTML }),
+      anApplication({ name: NAME, useCase: HTML }),
       newAddress(),
     );
     const { body: issued } = await asAdmin(h.client, 'POST', `/applications/${applied.applicationId}/approve`, {
@@ -30,7 +32,7 @@ describe('names chosen by strangers', () => {
     const invited = await h.client.post('/v1/partners/link/invite', issued.liveApiKey as string, {
       userExternalId: HTML.slice(0, 60),
       state: HTML,
-      accountLabel: HTML.replaceAll(/["']/g, ''),
+      accountLabel: NAME,
     });
     expect(invited.status).toBe(201);
     const consent = await ana.get(new URL(invited.body.url as string).pathname);

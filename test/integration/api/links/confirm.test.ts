@@ -144,7 +144,7 @@ describe('link confirmation', () => {
     const other = await mir.partner();
     await mir.client.request('PUT', '/v1/partners/webhook', {
       key: other.liveKey,
-      body: { url: 'https://127.0.0.1:1/' },
+      body: { url: 'https://hooks.invalid/' },
     });
     const person = await newPerson(mir);
     await linkUser(mir, other, 'old', person);

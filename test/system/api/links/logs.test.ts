@@ -31,10 +31,10 @@ describe('logs of the linking flow', () => {
       return response.body;
     };
     const userExternalId = 'raw-id-of-ana-4711';
-    // The worker rejects the private address without connecting, and logs the rejection.
+    // The host does not exist, so the worker cannot deliver the message, and logs that.
     const webhook = await api.client.request('PUT', '/v1/partners/webhook', {
       key: partner.liveKey,
-      body: { url: 'https://127.0.0.1:1/hooks-of-harbour' },
+      body: { url: 'https://hooks.invalid/hooks-of-harbour' },
     });
     await post('/v1/events', { events: [anEvent({ userExternalId, metadata: { note: 'metadata-of-ana' } })] });
 

@@ -83,7 +83,7 @@ describe('linking while the cache is down', () => {
   it('does not send a webhook for a link before every reader can see the link', async () => {
     const queue = mir.ctx.queues.webhooks;
     const person = await newPerson(mir);
-    const url = 'https://127.0.0.1:1/never-connected-to';
+    const url = 'https://hooks.invalid/never-connected-to';
     await mir.client.request('PUT', '/v1/partners/webhook', { key: b.liveKey, body: { url } });
     const { request, userRef } = await invite(mir, b, 'u-webhook');
     await mir.stopWorkers();
