@@ -3,6 +3,7 @@ import type { Control } from './controls';
 import type { Credential } from './credentials';
 import type { ResourceParameter } from './parameters';
 import { type NewResource, newAddress, type Owner, unique } from './resources';
+import { appendEntries, sealAll } from '../../support/audit-entries';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import type { World } from './world';
 
@@ -61,11 +62,10 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
     return body.nextCursor;
   }
 
-  /** Renames the owner's agent, which adds an audit entry. */
-  async function rename({ agent, key }: Owner): Promise<void> {
-    const change = { key, body: { name: unique() }, headers: newAddress() };
-    const { status } = await h.client.request('PATCH', `/v1/agents/${agent!.agentId}`, change);
-    if (status !== 200) throw new Error(`renaming an agent returned ${status}`);
+  async function addAuditEntries({ tenant, agent }: Owner): Promise<void> {
+    const { store } = h.ctx;
+    await appendEntries(store, tenant, 2, { target: agent!.agentId });
+    await sealAll(store, tenant);
   }
 
   async function fresh({ kind, use, in: place }: ResourceParameter, owner: Owner, path: PathIds): Promise<string> {
@@ -77,11 +77,12 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
       if (route.path === '/agents/approvals') for (let n = 0; n < 2; n += 1) await create('approval', owner);
       if (id) for (let n = 0; n < 2; n += 1) await insertChild(owner, id);
       // A cursor of a tree belongs to the root of the part that the caller sees.
-      const isOwnTree = route.path === '/agents/tree' && owner.agent?.doc.preset === 'ADMIN';
+      const mayManage = owner.agent?.doc.preset === 'ADMIN';
+      const isOwnTree = route.path === '/agents/tree' && mayManage;
       if (isOwnTree) await create('agent', owner);
       // A cursor of an agent's audit entries belongs to the agent.
-      const isOwnAudit = route.path === '/audit' && owner.agent !== null;
-      if (isOwnAudit) for (let n = 0; n < 2; n += 1) await rename(owner);
+      const isOwnAudit = route.path === '/audit' && mayManage;
+      if (isOwnAudit) await addAuditEntries(owner);
       const key = isOwnTree || isOwnAudit ? owner.agent!.apiKey : owner.key;
       return cursorOf(`/v1${route.path.replace(':id', id)}`, { 'x-api-key': key });
     }
