@@ -1,6 +1,7 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { freePort } from '../../../deploy/local/ports';
+import { freePort, nextFreePort } from '../../../deploy/local/ports';
 import { localSettings } from '../../../deploy/local/settings';
 import { readConfig } from '../../../shared/config/config';
 import { otherAddresses } from '../../support/reach';
@@ -74,7 +75,8 @@ describe('localSettings', () => {
   }
 
   it('derives the other ports from PORT, so a second instance needs only a different PORT', async () => {
-    const first = await freePort();
+    // Below the ports of the servers that other tests start.
+    const first = await nextFreePort(randomInt(10_000, 19_000));
     const PORT = String(first);
     expect(await portsUnder({ PORT, WORKERS: '2' })).toEqual([first, first + 100, first + 200, first + 201]);
     const given = { METRICS_PORT: String(first + 50), WORKER_PORT: String(first + 60) };
