@@ -169,6 +169,10 @@ const events = (filter: Parameters<Store['events']['list']>[1]): ReadPage => {
 const audit = (filter: Parameters<Store['audit']['list']>[1]): ReadPage => {
   return (after) => store.audit.list(tenant, filter, after, PAGE_SIZE);
 };
+const about = (filter: Parameters<Store['audit']['list']>[1]): ReadPage => {
+  const pay = () => Promise.resolve(true);
+  return (after) => store.audit.listAbout(tenant, ['agt_1', 'agt_2'], filter, after, PAGE_SIZE, pay);
+};
 const agents = (filter: () => Parameters<Store['agents']['list']>[1]): ReadPage => {
   return (after) => store.agents.list(tenant, filter(), after, PAGE_SIZE);
 };
@@ -192,6 +196,8 @@ const PAGES: [what: string, read: ReadPage][] = [
   ['audit entries by kill', audit({ cascadeId: 'csc_1' })],
   ['audit entries by actor', audit({ actorKind: 'SYSTEM' })],
   ['audit entries by action and actor', audit({ action: 'agent.killed', actorKind: 'SYSTEM' })],
+  ['audit entries about several targets', about({})],
+  ['audit entries about several targets by actor', about({ actorKind: 'SYSTEM' })],
   ['agents', agents(() => ({}))],
   ['agents by status', agents(() => ({ statuses: ['SUSPENDED'] }))],
   ['agents by two statuses', agents(() => ({ statuses: ['ACTIVE', 'SUSPENDED'] }))],
@@ -218,6 +224,7 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ["a tenant's agents, depth-first", () => walk({})],
   ['an agent tree, depth-first', () => walk({ rootPath: root.path })],
   ['the rest of an agent tree', () => walk({ rootPath: root.path, afterPath: `${root.path}/agt_live_m` })],
+  ['the IDs of descendants', () => store.agents.idsBelow(tenant, root.agentId)],
   ['audit entries to export', () => firstOf(store.audit.stream(tenant, { action: 'agent.killed' }))],
   ['unsealed audit entries', () => firstOf(store.audit.unsealed(tenant, PAGE_SIZE, PAGE_SIZE))],
   ['sealed audit entries', () => firstOf(store.audit.sealedAfter(tenant, 50, PAGE_SIZE))],
