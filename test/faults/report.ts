@@ -16,13 +16,21 @@ function p50AndMax(values: readonly (number | null)[]): string {
 /** Returns the table of faults with how often each occurred and how long MIR took to recover. */
 function faultTable(faults: readonly Fault[], records: readonly FaultRecord[]): string {
   const table = new Table({
-    head: ['no.', 'fault', 'times', 'accepts again after, s (p50 / max)', 'fresh again after, s (p50 / max)'],
+    head: ['no.', 'fault', 'times', 'missed', 'accepts again after, s (p50 / max)', 'fresh again after, s (p50 / max)'],
     style: { head: [], border: [] },
   });
   for (const { number, name } of faults) {
-    const own = records.filter((record) => record.number === number);
+    const all = records.filter((record) => record.number === number);
+    const own = all.filter(({ missed }) => !missed);
     const accepted = p50AndMax(own.map(({ acceptedAfter }) => acceptedAfter));
-    table.push([number, name, own.length, accepted, p50AndMax(own.map(({ freshAfter }) => freshAfter))]);
+    table.push([
+      number,
+      name,
+      own.length,
+      all.length - own.length,
+      accepted,
+      p50AndMax(own.map(({ freshAfter }) => freshAfter)),
+    ]);
   }
   return table.toString();
 }
@@ -36,7 +44,7 @@ export function resultText(
   const minutes = totals.minutes.toFixed(1);
   const lines = [
     faultTable(faults, records),
-    `seed ${seed}: ${acknowledged} acknowledged events, ${records.length} faults, ${minutes} minutes in ${runs} run${runs === 1 ? '' : 's'}`,
+    `seed ${seed}: ${acknowledged} acknowledged events, ${records.filter(({ missed }) => !missed).length} faults, ${minutes} minutes in ${runs} run${runs === 1 ? '' : 's'}`,
     `${totals.requests} submissions (${totals.retries} retried, ${uncertain} events with unknown outcome)`,
     `checked at ${totals.checkpoints} checkpoints: ${totals.users} users, ${totals.reads} reads, ${totals.receipts} receipts, ${totals.auditEntries} audit entries`,
     ...(lostWithinBounds > 0 ? [`lost in failovers, as allowed without replication: ${lostWithinBounds} events`] : []),

@@ -46,6 +46,7 @@ async function runFault(chapter: Chapter, fault: Fault, plan: Plan): Promise<voi
   const notes: string[] = [];
   const cleanUps: (() => Promise<void>)[] = [];
   let endedAt: number | null = null;
+  let isMissed = false;
   log(`#${plan.position} fault ${fault.number}: ${fault.name}${plan.seconds > 0 ? `, ${plan.seconds} s` : ''}`);
   await fault.run({
     environment,
@@ -59,6 +60,10 @@ async function runFault(chapter: Chapter, fault: Fault, plan: Plan): Promise<voi
     },
     afterRecovery: (work) => void cleanUps.push(work),
     note: (text) => void notes.push(text),
+    missed: (text) => {
+      isMissed = true;
+      notes.push(`MISSED: ${text}`);
+    },
     report,
   });
   const recovery: Recovery = await untilRecovered(chapter, endedAt ?? performance.now());
@@ -71,6 +76,7 @@ async function runFault(chapter: Chapter, fault: Fault, plan: Plan): Promise<voi
     acceptedAfter,
     freshAfter,
     notes,
+    missed: isMissed,
   };
   state.faults.push(record);
   log(

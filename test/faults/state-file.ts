@@ -11,8 +11,10 @@ const faultRecord = z.object({
   /** Seconds from the end of the fault until every API process accepted an event, and until events were fresh. */
   acceptedAfter: seconds,
   freshAfter: seconds,
-  /** What the fault observed, for example whether it hit the intended moment. */
+  /** What the fault observed, for example at which attempt it hit the intended moment. */
   notes: z.array(z.string()),
+  /** True if the fault did not hit what it aims at. */
+  missed: z.boolean().default(false),
 });
 export type FaultRecord = z.infer<typeof faultRecord>;
 

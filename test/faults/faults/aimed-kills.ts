@@ -17,7 +17,7 @@ interface Aim {
 }
 
 /** Stops the workers at a point between two steps of their work, and kills one of them there. */
-async function killAt({ environment, random, note, ended }: Stage, { paused, isReached }: Aim): Promise<void> {
+async function killAt({ environment, random, note, missed, ended }: Stage, { paused, isReached }: Aim): Promise<void> {
   const worker = random.pick(environment.workers);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     await environment.onRedis((redis) => redis.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE'), paused);
@@ -34,7 +34,7 @@ async function killAt({ environment, random, note, ended }: Stage, { paused, isR
     await worker.start();
     return note(`hit at attempt ${attempt}`);
   }
-  note('missed the point');
+  missed('no worker reached the point in time');
 }
 
 export const AIMED_KILLS: Fault[] = [

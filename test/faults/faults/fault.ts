@@ -19,6 +19,8 @@ export interface Stage {
   /** Runs once MIR has recovered. */
   afterRecovery: (work: () => Promise<void>) => void;
   note: (text: string) => void;
+  /** Records that the fault did not hit what it aims at. It then does not count as having occurred. */
+  missed: (text: string) => void;
   report: (violation: string) => void;
 }
 

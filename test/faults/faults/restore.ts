@@ -10,6 +10,7 @@ import { startProcess } from '../../support/start-process';
 import { waitUntil } from '../../support/wait-until';
 import type { ExpectedPartner } from '../oracle/oracle';
 import { readStored } from '../oracle/read-stored';
+import { redisArgs } from '../environment';
 import type { Fault, Stage } from './fault';
 
 const DATABASE = 'mir_restored';
@@ -52,7 +53,7 @@ async function backUpAndRestore(stage: Stage): Promise<void> {
   const { environment, random, report, note } = stage;
   const folder = path.join(environment.folder, `backup-${random.int(0, 2 ** 31)}`);
   const bounds = await takeBackup(stage, folder);
-  const redis = await openOwnRedis();
+  const redis = await openOwnRedis({ args: redisArgs(environment.durability) });
   const mongoUrl = withDatabase(environment.mongo.server.url, DATABASE);
   const env = { ...environment.env, REDIS_URL: redis.url, CACHE_REDIS_URL: redis.url, MONGO_URL: mongoUrl };
   const ends: (() => unknown)[] = [() => redis.end()];
