@@ -51,10 +51,12 @@ function pickAgent({ state, near, callingAgent }: CommandContext, pick: number):
 /** Operations for which deep agents are chosen more often, so that trees grow deep and are not stopped at the root. */
 const DEEPER = new Set<OperationCommand['kind']>(['spawn', 'suspend', 'revoke', 'kill']);
 
-/** Chooses the deeper of two agents. */
-function pickDeeper(context: CommandContext, { target, caller }: OperationCommand): ModelAgent | undefined {
+/** Chooses an agent: one with descendants to narrow, and the deeper of two for the operations in `DEEPER`. */
+function pickTarget(context: CommandContext, { kind, target, caller }: OperationCommand): ModelAgent | undefined {
   const [one, other] = [pickAgent(context, target), pickAgent(context, caller)];
-  return one && other && one.path.length < other.path.length ? other : one;
+  if (!one || !other) return one;
+  const isDeeper = other.path.length > one.path.length;
+  return (DEEPER.has(kind) && isDeeper) || (kind === 'narrow' && !isDeeper) ? other : one;
 }
 
 /** Chooses who calls: usually the partner or an agent on the path of the target, sometimes any key. */
@@ -102,7 +104,7 @@ export function operationOf(command: OperationCommand, context: CommandContext):
 
   const agents = [...state.agents.values()];
   const roots = agents.filter((agent) => agent.path.length === 1 && effectiveStatus(state, agent) === 'ACTIVE');
-  const target = DEEPER.has(kind) ? pickDeeper(context, command) : pickAgent(context, command.target);
+  const target = pickTarget(context, command);
   if (!target || roots.length < MIN_LIVING_ROOTS || (kind === 'register' && agents.length < MAX_AGENTS)) {
     const caller = pickCaller(context, target ?? null, command.caller);
     return { kind: 'register', caller, agentId: newIdFor(caller), grant: validGrant(command) };

@@ -9,7 +9,7 @@ import type { Operation, Reply } from './operations';
 import { type CompletedOperation, type Observation, possibleStates } from './possible-states';
 import { expectedOutcome, sendOperation, sendProbe } from './requests';
 import { operationOf } from './resolve-command';
-import { effectiveStatus, type ModelAgent, type ModelKey, type ModelState } from './state';
+import { effectiveStatus, isBelow, type ModelAgent, type ModelKey, type ModelState } from './state';
 import type { Tally } from './tally';
 
 /** Responses that leave open whether the request had an effect. */
@@ -22,6 +22,8 @@ const RETRY_AFTER_MS = 25;
 const SWEEP_WIDTH = 8;
 /** Probes of a race that do not wait for an operation start within this time, while the operations are running. */
 const MAX_PROBE_DELAY_MS = 12;
+/** Descendants of a narrowed agent that submit events. */
+const MAX_SUBMITTING = 3;
 /** Changes after which an agent may not do what it did before. */
 const STOPS = ['kill', 'suspend', 'revoke', 'rotate'] as const;
 const HISTORY_SHOWN = 25;
@@ -156,6 +158,16 @@ export async function openWorld(cluster: Cluster, tally: Tally): Promise<World> 
     for (const { pick, what, api } of commands) check([], [await probe(pickKey(pick), what, api)]);
   };
 
+  /** Submits events as agents below another one. Only submissions show which event types a key may use. */
+  const submitBelow = async (agentId: string, api: number): Promise<void> => {
+    const { agents } = states[0]!;
+    const isBelowIt = (key: ModelKey): boolean => {
+      const agent = key.agentId === null ? undefined : agents.get(key.agentId);
+      return agent !== undefined && agent.key === key.secret && isBelow(agent, agentId);
+    };
+    for (const key of keys.filter(isBelowIt).slice(0, MAX_SUBMITTING)) check([], [await probe(key, 'submit', api)]);
+  };
+
   const dropWholeCache = (): Promise<void> =>
     cluster.dropCache(
       partner,
@@ -187,9 +199,7 @@ export async function openWorld(cluster: Cluster, tally: Tally): Promise<World> 
         near = null;
         const { op, idempotencyKey } = resolve(command.change);
         check([await operate(op, idempotencyKey, command.change.api)], []);
-        // Only submissions show which event types a key may use.
-        if (op.kind === 'narrow')
-          await probeInOrder(command.probes.slice(0, 2).map((each) => ({ ...each, what: 'submit' })));
+        if (op.kind === 'narrow') await submitBelow(op.target, command.change.api);
         return probeInOrder(command.probes);
       }
       case 'race':
