@@ -4,6 +4,7 @@ import { overloaded, messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Metrics } from '../metrics/metrics';
 import type { RedisLink } from '../redis/connect';
+import { readInfo } from '../redis/info';
 import type { RedisKeys } from '../redis/keys';
 import {
   QUEUE_RETRY_AFTER_SECONDS,
@@ -65,8 +66,8 @@ export function createOverloadGuard(deps: {
   };
   const refresh = async (): Promise<void> => {
     if (link.runId() === null) return;
-    const [memory, bytes] = await Promise.all([link.client.info('memory'), queuedBytes(link.client, keys)]);
-    const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
+    const [memory, bytes] = await Promise.all([readInfo(link.client, 'memory'), queuedBytes(link.client, keys)]);
+    const field = (name: string): number => Number(memory(name));
     const max = field('maxmemory');
     bound = max > 0 ? Math.min(maxQueuedBytes, max * MAX_SHARE_OF_REDIS) : maxQueuedBytes;
     memoryPercent = max > 0 ? (field('used_memory') / max) * 100 : 0;

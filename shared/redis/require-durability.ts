@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { QueueDurability } from '../config/settings';
-
-const fieldOf = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
+import { type Info, readInfo } from './info';
 
 /** Returns whether the server syncs its append-only file before every reply. Null if the server forbids CONFIG. */
 async function syncsBeforeReplies(client: Redis): Promise<boolean | null> {
@@ -16,10 +15,10 @@ async function syncsBeforeReplies(client: Redis): Promise<boolean | null> {
  * Returns null for other servers. The bug is in Redis 7.4.0 to 7.4.2 (https://github.com/redis/redis/pull/13793) and
  * in Valkey 8 and later. The latest version of Valkey that we tested is 9.1.2.
  */
-export function confirmsTooEarly(info: string): string | null {
-  const valkey = fieldOf(info, 'valkey_version');
+export function confirmsTooEarly(info: Info): string | null {
+  const valkey = info('valkey_version');
   if (valkey !== '') return Number.parseInt(valkey, 10) >= 8 ? `Valkey ${valkey}` : null;
-  const redis = fieldOf(info, 'redis_version');
+  const redis = info('redis_version');
   return /^7\.4\.[0-2]$/.test(redis) ? `Redis ${redis}` : null;
 }
 
@@ -29,7 +28,7 @@ export function confirmsTooEarly(info: string): string | null {
  */
 export async function requireDurability(client: Redis, mode: Exclude<QueueDurability, 'everysec'>): Promise<boolean> {
   const required = `QUEUE_DURABILITY=${mode} requires`;
-  if (fieldOf(await client.info('persistence'), 'aof_enabled') !== '1') {
+  if ((await readInfo(client, 'persistence'))('aof_enabled') !== '1') {
     throw new Error(`${required} \`appendonly yes\` on the server at REDIS_URL. Turn it on there.`);
   }
   const syncsAlways = await syncsBeforeReplies(client);
@@ -42,7 +41,7 @@ export async function requireDurability(client: Redis, mode: Exclude<QueueDurabi
         `Upgrade it to Redis 7.2+ or Valkey 8+${otherwise}.`,
     );
   }
-  const server = syncsAlways ? null : confirmsTooEarly(await client.info('server'));
+  const server = syncsAlways ? null : confirmsTooEarly(await readInfo(client, 'server'));
   if (server !== null) {
     const remedy = syncsAlways === null ? 'Set it there, and allow MIR to run CONFIG GET.' : 'Set it there.';
     throw new Error(

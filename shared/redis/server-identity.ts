@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { readInfo } from './info';
 
 /**
  * A server that has been unused for this long gets a new epoch, because the processes that used it may have written to
@@ -25,17 +26,15 @@ export interface ServerIdentity {
   connectedReplicas: number;
 }
 
-const fieldOf = (info: string, name: string): string => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
-
 /** Reads the server's identity in one round trip. Throws if the server does not report a run ID. */
 export async function readServerIdentity(client: Redis): Promise<ServerIdentity> {
-  // Before Redis 7.0, INFO accepted only one section.
-  const info = (await Promise.all([client.info('server'), client.info('replication')])).join('\n');
-  const runId = fieldOf(info, 'run_id').slice(0, RUN_ID_CHARS);
+  const info = await readInfo(client, 'server', 'replication');
+  const runId = info('run_id').slice(0, RUN_ID_CHARS);
   if (runId === '') throw new Error('the server does not report a run_id');
-  const serverId = `${runId}:${fieldOf(info, 'master_replid')}`;
-  const connectedReplicas = Number(fieldOf(info, 'connected_slaves'));
-  return { runId, serverId, isReplica: /^role:(?!master)/m.test(info), connectedReplicas };
+  const serverId = `${runId}:${info('master_replid')}`;
+  const role = info('role');
+  const isReplica = role !== '' && role !== 'master';
+  return { runId, serverId, isReplica, connectedReplicas: Number(info('connected_slaves')) };
 }
 
 /**

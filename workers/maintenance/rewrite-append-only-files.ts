@@ -2,6 +2,7 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import { changeFileState, type FileRole, type FileState, readFileState } from '../../shared/redis/append-only-file';
 import type { RedisLink } from '../../shared/redis/connect';
+import { type Info, readInfo } from '../../shared/redis/info';
 import type { RedisKeys } from '../../shared/redis/keys';
 
 /** Minimum time between two rewrites that MIR starts. A rewrite forks the server and writes all of its data. */
@@ -24,22 +25,15 @@ interface Server {
   link: RedisLink;
 }
 
-type Persistence = (field: string) => string;
-
-async function persistenceOf({ client }: RedisLink): Promise<Persistence> {
-  const text = await client.info('persistence');
-  return (field) => new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? '';
-}
-
 /** Returns true while another rewrite or save is running or scheduled. A second fork could run out of memory. */
-function isForking(info: Persistence): boolean {
+function isForking(info: Info): boolean {
   return ['aof_rewrite_in_progress', 'aof_rewrite_scheduled', 'rdb_bgsave_in_progress'].some(
     (field) => info(field) === '1',
   );
 }
 
 /** Records the result of the last rewrite. A rewrite that the server did not start or finish is repeated. */
-async function finishRewrite(deps: Deps, { role, link }: Server, state: FileState, info: Persistence): Promise<void> {
+async function finishRewrite(deps: Deps, { role, link }: Server, state: FileState, info: Info): Promise<void> {
   const { queueLink, keys, log } = deps;
   const succeeded =
     state.runId === link.runId() &&
@@ -58,7 +52,7 @@ async function startRewrite(
   deps: Deps,
   { role, link }: Server,
   { erasedSince }: FileState,
-  info: Persistence,
+  info: Info,
   nowMs: number,
 ): Promise<void> {
   const { queueLink, keys, log } = deps;
@@ -87,7 +81,7 @@ async function startRewrite(
  */
 export async function rewriteAppendOnlyFiles(deps: Deps, servers: readonly Server[], nowMs: number): Promise<void> {
   for (const server of servers) {
-    const info = await persistenceOf(server.link);
+    const info = await readInfo(server.link.client, 'persistence');
     if (info('aof_enabled') !== '1' || isForking(info)) continue;
     const state = await readFileState(deps.queueLink, deps.keys, server.role);
     if (state.rewriting !== null) {

@@ -4,6 +4,7 @@ import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
 import { createFsyncGuard } from '../../../shared/redis/with-fsync';
 import { type FileRole, oldestErasure, readFileState } from '../../../shared/redis/append-only-file';
+import { type Info, readInfo } from '../../../shared/redis/info';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
@@ -14,14 +15,6 @@ const REPLICAS = 'queue replicas';
 const HOUR_MS = 3_600_000;
 /** Time within which a worker rewrites the append-only file after an erasure. */
 const MAX_REWRITE_DELAY_MS = 24 * HOUR_MS;
-
-/** Reads a field from the output of `INFO`, which includes the policies even on servers that forbid CONFIG. */
-type Info = (field: string) => string;
-
-async function infoOf({ client }: RedisLink): Promise<Info> {
-  const text = await client.info();
-  return (field) => new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? '';
-}
 
 function checkVersion(check: string, info: Info): Finding {
   const valkey = info('valkey_version');
@@ -138,7 +131,7 @@ export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: 
   const remedy = 'check the server at REDIS_URL';
   return checked('redis', remedy, async () => {
     await link.whenReady(READY_TIMEOUT_MS);
-    const info = await infoOf(link);
+    const info = await readInfo(link.client);
     const findings = [checkVersion('redis', info), checkEviction(info), checkAppendOnly(info)];
     findings.push(...checkMemory(info, config), ...(await checkErasedContent(link, keys, 'queue', info)));
     findings.push(...checkReplicas(info), ...(await checkDurability(link, keys, config, log)));
@@ -155,7 +148,7 @@ export async function checkCacheStore(
 ): Promise<Finding[]> {
   return checked('cache', 'check the server at CACHE_REDIS_URL', async () => {
     await link.whenReady(READY_TIMEOUT_MS);
-    const info = await infoOf(link);
+    const info = await readInfo(link.client);
     const findings = [checkVersion('cache', info)];
     const isOwn = config.cacheRedisUrl !== config.redisUrl;
     if (isOwn && info('maxmemory_policy') === 'noeviction' && Number(info('maxmemory')) > 0) {

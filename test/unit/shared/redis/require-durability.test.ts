@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { parseInfo } from '../../../../shared/redis/info';
 import { confirmsTooEarly } from '../../../../shared/redis/require-durability';
 
 describe('confirmsTooEarly', () => {
@@ -12,6 +13,6 @@ describe('confirmsTooEarly', () => {
     { server: 'Valkey 7.2.9', info: 'redis_version:7.2.4\r\nvalkey_version:7.2.9', expected: null },
     { server: 'Valkey 9.1.2', info: 'redis_version:7.2.4\r\nvalkey_version:9.1.2', expected: 'Valkey 9.1.2' },
   ])('returns $expected for $server', ({ info, expected }) => {
-    expect(confirmsTooEarly(`# Server\r\n${info}\r\nserver_mode:standalone\r\n`)).toBe(expected);
+    expect(confirmsTooEarly(parseInfo(`# Server\r\n${info}\r\nserver_mode:standalone\r\n`))).toBe(expected);
   });
 });
