@@ -62,7 +62,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
 
   /** Throws 422 if the event's key belongs to a stored event with different content. */
   const rejectReusedKey = async ({ key, event }: Single): Promise<void> => {
-    // Authorize first, so that nobody without a budget causes database reads.
+    // Authorize first, so that a caller without a budget cannot cause database reads.
     const admission = await authorizeSubmission(deps, key, []);
     if (admission.budget && admission.budget.left < 1) {
       metrics.rateLimited.events.inc();

@@ -18,8 +18,8 @@ export type RemovalReason = 'UNLINKED' | 'IDENTITY_DELETED' | 'USER_ERASED';
 
 /**
  * Inserts a webhook message in the link change's transaction, if the partner has an endpoint. Returns the IDs of the
- * messages to send immediately; the sweep sends the others when they are due. The body follows Standard Webhooks (`type`, `timestamp`, `data`) and identifies the user by the
- * `userRef` that invitation responses contain.
+ * messages to send immediately; the sweep sends the others when they are due. The body follows Standard Webhooks
+ * (`type`, `timestamp`, `data`) and identifies the user by the `userRef` that invitation responses contain.
  */
 export async function announceLink(
   { store }: { store: Pick<Store, 'webhooks' | 'deliveries'> },

@@ -30,8 +30,8 @@ async function wakeWorker({ store, erasureQueue }: ErasureDeps, { _id, tenant }:
 /**
  * Orders the erasure of a user. Once this resolves, the user is no longer linked and their events no longer count.
  * Readers see this immediately unless `cacheState` is `pending`. A worker then deletes the events. Events received
- * later start a new history. `askedAt` is a time from the partner's clock. Events committed after `askedAt` but before this
- * transaction are erased too, because they would otherwise be stored but never counted.
+ * later start a new history. `askedAt` is a time from the partner's clock. Events committed after `askedAt` but before
+ * this transaction are erased too, because they would otherwise be stored but never counted.
  */
 export async function orderErasure(
   deps: ErasureDeps,

@@ -75,8 +75,8 @@ export interface Authorizer {
   authorizeFromStore(key: PresentedKey, scope: Scope | null): Promise<Admission>;
   /**
    * Runs a change that affects authorization. While it runs, no process admits a caller based on the cached rows that
-   * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the
-   * partner's clock from which the change is in effect everywhere. To shorten the time that callers wait, a change can also fence rows
+   * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the partner's clock
+   * from which the change is in effect everywhere. To shorten the time that callers wait, a change can also fence rows
    * itself right before it commits.
    */
   withInvalidation: WithInvalidation;

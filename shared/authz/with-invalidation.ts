@@ -35,9 +35,8 @@ export type WithInvalidation = <T>(
 ) => Promise<{ result: T; doneAtMs: number }>;
 
 /**
- * Creates `withInvalidation`. `clockOf` returns the Redis key of a partner's clock, and `slotsOf` the
- * keys of the affected rows and their leases. `onChanged` is
- * called after each change that was or may have been committed.
+ * Creates `withInvalidation`. `clockOf` returns the Redis key of a partner's clock, and `slotsOf` the keys of the
+ * affected rows and their leases. `onChanged` is called after each change that was or may have been committed.
  */
 export function createWithInvalidation(deps: {
   redis: RedisLink['client'];

@@ -42,8 +42,8 @@ class AddressUnavailableError extends Error {
 }
 
 /**
- * Listens on a port at one address or on all interfaces. Port 0 picks a free port. Disconnects clients that send requests
- * too slowly. If listening fails, rejects with a readable message.
+ * Listens on a port at one address or on all interfaces. Port 0 picks a free port. Disconnects clients that send
+ * requests too slowly. If listening fails, rejects with a readable message.
  */
 export async function listen(
   listener: RequestListener,

@@ -85,8 +85,9 @@ export async function sweepOpenChunks(
 }
 
 /**
- * Sweeps chunks that have reserved bytes for longer than `ABANDONED_AFTER_MS`. `nowMs` is a time from the server's clock. A
- * sweep is bounded: the next one continues where it stopped. Returns the number of chunks whose bytes were released.
+ * Sweeps chunks that have reserved bytes for longer than `ABANDONED_AFTER_MS`. `nowMs` is a time from the server's
+ * clock. A sweep is bounded: the next one continues where it stopped. Returns the number of chunks whose bytes were
+ * released.
  */
 export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
   const { client } = link;

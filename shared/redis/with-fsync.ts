@@ -89,9 +89,8 @@ interface Waiter {
 
 /**
  * Returns a function that waits until a server and the given number of its replicas have synced everything written so
- * far. Callers that arrive during a wait
- * share the next one, because a connection processes its waits one after another. `coalesce` is unsuitable, because it
- * would start a wait in every turn of the event loop.
+ * far. Callers that arrive during a wait share the next one, because a connection processes its waits one after another.
+ * `coalesce` is unsuitable, because it would start a wait in every turn of the event loop.
  */
 function fsyncWaiter(own: RedisLink, keys: RedisKeys, replicas: 0 | 1): (serverId: string | null) => Promise<void> {
   /** Returns the identity of the server that confirmed the fsync. Rejects if the connection or the replica is lost. */

@@ -162,6 +162,7 @@ export function agentsStore(connection: Connection) {
         .find({ ancestors: agentId, tenant }, { _id: 1 })
         .hint({ ancestors: 1, createdAt: -1, _id: -1 })
         .read('primary')
+        .maxTimeMS(LIST_TIMEOUT_MS)
         .lean<{ _id: string }[]>();
       return docs.map(({ _id }) => _id);
     },

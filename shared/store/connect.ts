@@ -8,7 +8,7 @@ export const STORE_TIMEOUT_MS = 5_000;
 /**
  * How long an operation waits for the reply of a server that hangs or of a connection that is half-open. The driver then
  * closes the connection, and repeats a retryable operation once. Much longer than any operation takes: lists have a
- * `maxTimeMS`, and large jobs work in pages. The workers may wait longer, because nobody waits for them.
+ * `maxTimeMS`, and large jobs work in pages. Workers may wait longer, because no request waits for them.
  */
 export const REPLY_TIMEOUT_MS = { api: 10_000, worker: 30_000 } as const;
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
@@ -24,8 +24,8 @@ const POOL_WAIT_TIMEOUT_MS = STORE_TIMEOUT_MS;
 
 /**
  * Connects to MongoDB with journaled majority writes. Throws a single readable error if the server cannot be reached.
- * With `urgent`, opens the small pool for urgent operations. Without `replyTimeoutMs`, operations
- * such as index builds may take any time, as long as the server responds to heartbeats.
+ * With `urgent`, opens the small pool for urgent operations. Without `replyTimeoutMs`, operations such as index builds
+ * may take any time, as long as the server responds to heartbeats.
  */
 export async function connectStore(
   url: string,

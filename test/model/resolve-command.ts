@@ -87,7 +87,7 @@ function requestedGrant({ type, preset, patterns }: OperationCommand): Partial<M
   return { ...(type ? { type } : {}), ...(preset ? { preset } : {}), ...(patterns ? { patterns } : {}) };
 }
 
-/** Returns the operation that a command stands for in the current state. */
+/** Returns the operation that a command represents in the current state. */
 export function operationOf(command: OperationCommand, context: CommandContext): Operation {
   const { state, partner, idempotencyKey } = context;
   const { kind, flag, depth } = command;

@@ -30,8 +30,8 @@ export function inTurns<Row extends { nextLookAt: Date }>(
 
 /**
  * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering webhooks, erasing
- * users and sending emails. Jobs are only wake-ups, so a crash after a commit but before its job is queued does not lose any work. Returns
- * a function that stops the sweeps.
+ * users and sending emails. Jobs are only wake-ups, so a crash after a commit but before its job is queued does not lose
+ * any work. Returns a function that stops the sweeps.
  */
 export function requeueLostJobs(deps: {
   store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures' | 'queuedMails'>;

@@ -40,7 +40,7 @@ const away = (store: Pick) => async (stage: Stage) => {
   await server.restart();
 };
 
-/** Restarts an API and a worker process while a store is away. */
+/** Restarts an API and a worker process during an outage of a store. */
 const awayAtStart = (store: Pick) => async (stage: Stage) => {
   const { server } = store(stage);
   const { environment, random } = stage;

@@ -7,9 +7,7 @@ import { describe, expect, it } from '@jest/globals';
 import { projectRoot } from '../../../shared/project';
 
 const TIMEOUT_MS = 240_000;
-/**
- * Worker killed, MongoDB killed, poison payloads. None of them leaves open markers, for which a checkpoint waits a minute.
- */
+/** Worker killed, MongoDB killed, poison payloads. They leave no open markers, for which a checkpoint waits a minute. */
 const QUICK_FAULTS = '3,7,26';
 
 describe('npm run test:faults', () => {

@@ -1,7 +1,7 @@
 -- Advances a partner's clock and returns its time and the server's time, both in ms.
--- The partner's clock shows the server's time, but never goes back: after the server's clock has stepped back, or after a
--- failover to a server whose clock is behind, it runs at half speed until the server's clock has caught up. The times of
--- events, erasures, kills and watermarks are therefore in the order in which they were assigned.
+-- The partner's clock shows the server's time, but never goes back: after the server's clock has stepped back, or after
+-- a failover to a server whose clock is behind, it runs at half speed until the server's clock has caught up. The times
+-- of events, erasures, kills and watermarks are therefore in the order in which they were assigned.
 --
 -- key    the clock: string `<time> <server's time when this was stored>`
 -- floor  the clock advances at least to this time. Optional.
