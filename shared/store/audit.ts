@@ -226,11 +226,16 @@ export function auditStore(connection: Connection) {
     ): Promise<ListPage<AuditDoc>> {
       let page: ListPage<AuditDoc> = { rows: [], next: null, examined: 0 };
       const { target: _target, ...filter } = conditionsOf(conditions);
+      const positionOf = ({ at, _id }: AuditDoc): Position => ({ atMs: at.getTime(), id: _id });
       for (let start = 0; start < targets.length; start += TARGETS_PER_QUERY) {
         const indexed = { chain, target: { $in: targets.slice(start, start + TARGETS_PER_QUERY) } };
-        const query = { time: 'at', indexed, fromMs, toMs, after, limit, pay };
+        // Entries that are older than those on a full page belong to a later page.
+        const end = page.rows.length === limit ? positionOf(page.rows.at(-1)!) : null;
+        if (end) page = { ...page, next: end };
+        const from = end ? Math.max(end.atMs, fromMs ?? end.atMs) : fromMs;
+        const query = { time: 'at', indexed, fromMs: from, toMs, after, limit, pay };
         const more = await listPage<AuditDoc>(model, Object.keys(filter).length > 0 ? { ...query, filter } : query);
-        page = mergePages([page, more], limit, ({ at, _id }) => ({ atMs: at.getTime(), id: _id }));
+        page = mergePages([page, more], limit, positionOf);
       }
       return page;
     },

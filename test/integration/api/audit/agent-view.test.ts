@@ -154,6 +154,20 @@ describe("an agent's view of the audit log", () => {
     const seen = (await observe(hidden)).flatMap(({ requestIds }) => requestIds);
     expect(seen.slice(OWN)).toEqual(Array.from({ length: 450 }, (_, n) => `child-${449 - n}`));
   });
+
+  it('reads no entries of further agents that are older than those on a full page', async () => {
+    const { audit } = h.ctx.store;
+    const chain = tenantOf((await h.partner()).partnerId, 'live');
+    const targets = Array.from({ length: 450 }, (_, n) => `agt_live_${n}`);
+    const entries = targets.map((target, n) => anEntry(chain, { target, at: new Date(1_600_000_000_000 - n) }));
+    await h.ctx.store.transaction((session) => audit.appendMany(entries, session), 5_000);
+    const pay = () => Promise.resolve(true);
+    const page = await audit.listAbout(chain, targets, {}, null, 50, pay);
+    expect(page.rows.map(({ target }) => target)).toEqual(targets.slice(0, 50));
+    expect(page.examined).toBe(51);
+    const second = await audit.listAbout(chain, targets, {}, page.next, 400, pay);
+    expect(second.rows.map(({ target }) => target)).toEqual(targets.slice(50));
+  });
 });
 
 describe('cursors of GET /v1/audit', () => {
