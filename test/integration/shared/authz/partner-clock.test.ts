@@ -55,15 +55,26 @@ describe("a partner's clock", () => {
     await waitUntil('the clock has advanced', async () => (await read()).nowMs > first.nowMs + 50);
   });
 
-  it("runs at half speed until the server's clock has caught up", async () => {
+  it("runs at half speed, and at most a second per call, until the server's clock has caught up", async () => {
     const serverMs = await serverNowMs();
-    await setClock(serverMs + HOUR_MS, serverMs - 2 * SLACK_MS);
-    const leadMs = (await read()).nowMs - (serverMs + HOUR_MS);
-    expect(leadMs).toBeGreaterThanOrEqual(SLACK_MS);
-    expect(leadMs).toBeLessThan(2 * SLACK_MS);
+    const aheadMs = serverMs + HOUR_MS;
+    await setClock(aheadMs, serverMs - SLACK_MS);
+    expect((await read()).nowMs).toBe(aheadMs + 1_000);
+    await setClock(aheadMs, (await serverNowMs()) - 1_000);
+    const leadMs = (await read()).nowMs - aheadMs;
+    expect(leadMs).toBeGreaterThanOrEqual(500);
+    expect(leadMs).toBeLessThanOrEqual(1_000);
     // A clock that is ahead by an hour less a millisecond has caught up after two hours.
     await setClock(serverMs - HOUR_MS - 1, serverMs - 2 * HOUR_MS);
     expect((await read()).nowMs).toBeLessThanOrEqual(await serverNowMs());
+  });
+
+  it("does not run ahead after the server's clock has stepped back and forward again", async () => {
+    const serverMs = await serverNowMs();
+    await setClock(serverMs - SLACK_MS, serverMs - HOUR_MS);
+    const { nowMs } = await read();
+    expect(nowMs).toBeGreaterThanOrEqual(serverMs);
+    expect(nowMs).toBeLessThanOrEqual(await serverNowMs());
   });
 
   it('assigns times in order, so a kill does not cover events that were accepted before it', async () => {
