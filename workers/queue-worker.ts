@@ -5,8 +5,10 @@ import type { Log } from '../shared/log';
 import type { Metrics } from '../shared/metrics/metrics';
 import { countsOf } from '../shared/metrics/values';
 import type { RedisLink } from '../shared/redis/connect';
+import { queueKeys, shortenJobLocks } from '../shared/queue/bullmq-internals';
 import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
+import { repeat } from './maintenance/repeat';
 
 /**
  * Errors indicating that Redis does not accept writes: out of memory, failing persistence, not a primary, loading or
@@ -62,6 +64,12 @@ export function queueWorkers(deps: {
         resting = false;
       });
     });
+    const shortening = repeat(stalledCheckMs, `checking locks of ${name} jobs`, log, async () => {
+      const shortened = await shortenJobLocks(link.client, queueKeys(keys, name), { lockMs, stalledCheckMs });
+      if (shortened > 0)
+        log.warn({ queue: name, shortened }, 'the clock of Redis has stepped back, shortened job locks');
+    });
+    worker.on('closing', shortening.stop);
     worker.on('completed', () => done[name].inc());
     worker.on('failed', (job, error) => {
       const last = job?.finishedOn !== undefined;

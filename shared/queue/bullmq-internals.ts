@@ -15,6 +15,9 @@ export const JOB_FIELDS = { payload: 'data', addedAtMs: 'timestamp', takenAtMs: 
  */
 export const PRIORITY_STEP = 2 ** 32;
 
+/** Suffix of the key of a job's lock. */
+const LOCK_SUFFIX = ':lock';
+
 /** A queue's Redis keys. */
 export interface QueueKeys {
   /** Prefix of a job's key. The job ID follows it. */
@@ -28,6 +31,8 @@ export interface QueueKeys {
   active: string;
   /** Sorted set. */
   delayed: string;
+  /** Exists while no worker needs to look for stalled jobs. */
+  stalledCheck: string;
   /** Sorted set, scored by the time of failure in ms. */
   failed: string;
 }
@@ -41,6 +46,7 @@ export function queueKeys(keys: RedisKeys, queue: string): QueueKeys {
     prioritized: `${jobPrefix}prioritized`,
     active: `${jobPrefix}active`,
     delayed: `${jobPrefix}delayed`,
+    stalledCheck: `${jobPrefix}stalled-check`,
     failed: `${jobPrefix}failed`,
   };
 }
@@ -73,6 +79,22 @@ export async function failedJobs(redis: Redis, queue: QueueKeys): Promise<{ id: 
 /** Returns the number of jobs that workers are processing. */
 export async function countActive(redis: Redis, queue: QueueKeys): Promise<number> {
   return redis.llen(queue.active);
+}
+
+/** Maximum number of active jobs whose locks are checked in one call. */
+const MAX_CHECKED_LOCKS = 10_000;
+
+/**
+ * Shortens locks that would last longer than workers set them, because the clock of Redis has stepped back since.
+ * Returns the number of locks.
+ */
+export async function shortenJobLocks(
+  redis: Redis,
+  { stalledCheck, active, jobPrefix }: QueueKeys,
+  { lockMs, stalledCheckMs }: { lockMs: number; stalledCheckMs: number },
+): Promise<number> {
+  const limits = [stalledCheckMs, lockMs, MAX_CHECKED_LOCKS] as const;
+  return scripts.shortenJobLocks(redis, [stalledCheck, active], [jobPrefix, LOCK_SUFFIX, ...limits]);
 }
 
 /** Returns the stored JSON payload of a job, or null if the job does not exist. */

@@ -106,12 +106,19 @@ export const scripts = {
     ],
     QueueStatsReply
   >('queue-stats'),
+  shortenJobLocks: script<
+    [stalledCheck: string, active: string],
+    [jobPrefix: string, lockSuffix: string, stalledCheckMs: number, lockMs: number, maxActive: number],
+    number
+  >('shorten-job-locks'),
   replaceJobData: script<[job: string], readonly [field: string, old: string, replacement: string], number>(
     'replace-job-data',
   ),
 
+  takeLock: script<[lock: string], [holder: string, lockMs: number], 0 | 1>('take-lock', { uses: ['take-lock'] }),
   lockPartitions: script<string[], [holder: string, lockMs: number, enough: number, ...events: number[]], number[]>(
     'lock-partitions',
+    { uses: ['take-lock'] },
   ),
   registerSession: script<
     [sessions: string, heartbeat: string],

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Tenant, UserRef } from '../../shared/domain/ids';
+import { readReceipt } from '../../shared/domain/receipt';
 import type { FaultEnvironment } from './environment';
-import { differences } from './oracle/expected';
+import { type AcknowledgedEvent, differences, type ExpectedUser, isWithin } from './oracle/expected';
 import type { ExpectedPartner, SampledReceipt } from './oracle/oracle';
 import { readLinks, readStored } from './oracle/read-stored';
 import type { Traffic } from './traffic/traffic';
@@ -105,6 +106,26 @@ async function resolvedCounts(deps: Deps, { partner, users }: ExpectedPartner): 
   return counts;
 }
 
+/** Names acknowledged events that are not stored, with the times at which they were received and acknowledged. */
+async function describeLost(
+  { environment: { ctx }, traffic: { oracle } }: Deps,
+  tenant: Tenant,
+  ref: UserRef,
+  { acknowledged }: ExpectedUser,
+): Promise<string> {
+  const stored = await ctx.store.events.model.find({ tenant, userRef: ref }, { _id: 1 }).lean();
+  const ids = new Set(stored.map(({ _id }) => _id as string));
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const describe = (event: AcknowledgedEvent): string => {
+    const { eventId, receiptId, receivedAtMs, acknowledgedAtMs } = event;
+    const allowed = isWithin(oracle.mayBeLost, event) ? ', may be lost' : '';
+    const chunk = readReceipt(ctx.secrets.receipt, tenant, receiptId)?.base;
+    return `${eventId} (chunk ${chunk}, received at ${iso(receivedAtMs)}, acknowledged at ${iso(acknowledgedAtMs)}${allowed})`;
+  };
+  const missing = acknowledged.filter(({ eventId }) => !ids.has(eventId)).slice(0, MAX_LISTED);
+  return `not stored: ${missing.map(describe).join('; ')}`;
+}
+
 /** Compares every user with the database and with `/resolve`. */
 async function checkUsers(deps: Deps): Promise<void> {
   const { environment, traffic, report } = deps;
@@ -130,10 +151,11 @@ async function checkUsers(deps: Deps): Promise<void> {
       const found = stored.get(ref) ?? { events: 0, idSum: 0, row: 0 };
       stored.delete(ref);
       const own = (resolved.get(userName) ?? Number.NaN) - eventsOfOthers(ref);
-      const lost = user.receivedAtMs.length - found.events;
+      const lost = user.acknowledged.length - found.events;
       const differing = differences(user, { ...found, resolved: own }, mayBeLost);
       if (differing.length === 0 && lost > 0) counted.lostWithinBounds += lost;
       problems.push(...differing.map((problem) => `${name}, ${userName} (${ref}): ${problem}`));
+      if (differing.length > 0 && lost > 0) problems.push(await describeLost(deps, tenant, ref, user));
       counted.users += 1;
     }
     for (const [ref, { events, row }] of stored) {
@@ -167,7 +189,7 @@ async function checkReceipts({ environment, traffic, transport, report }: Deps):
   const { receipts, erasures, counted, mayBeLost } = traffic.oracle;
   const [api] = environment.apis;
   for (const sample of receipts) {
-    if (mayBeLost.some(({ fromMs, toMs }) => sample.receivedAtMs >= fromMs && sample.receivedAtMs <= toMs)) continue;
+    if (isWithin(mayBeLost, sample)) continue;
     const reply = await read(() => transport.get(api!, `/v1/events/receipts/${sample.receiptId}`, sample.key));
     const problem = problemOfReceipt(sample, reply);
     if (problem) report(problem);

@@ -38,7 +38,9 @@ async function accepted({ traffic, transport }: Deps, api: Supervised, until: nu
   while (performance.now() < until) {
     const reply = await transport.post(api, '/v1/events', partner.partner.liveKey, event);
     if (reply?.status === 202) {
-      oracle.acknowledge(partner, userExternalId, reply.body.eventId, Date.parse(reply.body.receivedAt));
+      const { eventId, receiptId, receivedAt } = reply.body;
+      const times = { receivedAtMs: Date.parse(receivedAt), acknowledgedAtMs: Date.now() };
+      oracle.acknowledge(partner, userExternalId, { eventId, receiptId, ...times });
       return userExternalId;
     }
     await delay(POLL_MS);

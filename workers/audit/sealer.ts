@@ -56,8 +56,8 @@ export function startSealer(deps: SealerDeps): Sealer {
    */
   const withChainLock = async (chain: AuditChain, work: () => Promise<void>): Promise<void> => {
     const lock = keys.sealerLock(chain);
-    const reply = await link.client.set(lock, token, 'PX', LOCK_MS, 'NX').catch(() => 'OK');
-    if (reply !== 'OK') return;
+    const isHeld = await scripts.takeLock(link.client, [lock], [token, LOCK_MS]).catch(() => 1);
+    if (isHeld === 0) return;
     try {
       await work();
     } finally {

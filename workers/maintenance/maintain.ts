@@ -5,6 +5,7 @@ import type { InspectedQueues } from '../../shared/queue/queues';
 import { redisNowMs } from '../../shared/redis/clock';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
+import { scripts } from '../../shared/redis/scripts';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
 import type { OUTBOXES, Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';
@@ -52,14 +53,14 @@ export function maintain(deps: {
   );
   const others = [
     repeat(SWEEP_EVERY_MS, 'abandoned chunk sweep', log, async () => {
-      const isFirst = await link.client.set(keys.reservationSweep(), '1', 'PX', SWEEP_LOCK_MS, 'NX');
-      if (isFirst === null) return;
+      const isFirst = await scripts.takeLock(link.client, [keys.reservationSweep()], ['1', SWEEP_LOCK_MS]);
+      if (isFirst === 0) return;
       const swept = await sweepReservations(link, keys, await redisNowMs(link.client));
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
     repeat(FILES_EVERY_MS, 'append-only file check', log, async () => {
-      const isFirst = await link.client.set(keys.appendOnlyFileSweep(), '1', 'PX', FILES_LOCK_MS, 'NX');
-      if (isFirst !== null) await rewriteAppendOnlyFiles({ queueLink: link, keys, log }, servers, Date.now());
+      const isFirst = await scripts.takeLock(link.client, [keys.appendOnlyFileSweep()], ['1', FILES_LOCK_MS]);
+      if (isFirst === 1) await rewriteAppendOnlyFiles({ queueLink: link, keys, log }, servers, Date.now());
     }),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter registration', log, registerDeadLetters),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters(queues, log)),

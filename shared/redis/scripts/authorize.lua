@@ -31,9 +31,15 @@
 --   { status, facts about the key, facts about the nodes (one line each), current time in ms,
 --     time of the oldest open chunk in ms or -1, capacity of the tightest budget, tokens left in the tightest budget,
 --     number of open chunks, capacity of the smallest budget, units granted to each request… }
+-- Shortens a fence that would outlive its holder, because the server's clock has stepped back since.
+local function hold(row)
+  local ms = redis.call('HGET', row, 'ms')
+  if ms and redis.call('PTTL', row) > tonumber(ms) then redis.call('PEXPIRE', row, ms) end
+  return {'HOLD'}
+end
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
 if c[1] ~= ARGV[1] then return {'MISS'} end
-if c[2] == '' then return {'HOLD'} end
+if c[2] == '' then return hold(KEYS[1]) end
 if c[2] == 'AGENT_KEY_REVOKED' then return {c[2]} end
 local ids, caps, facts, rejection = {}, {}, {}, nil
 for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
@@ -41,7 +47,8 @@ for i, id in ipairs(ids) do
   local node = redis.call('HMGET', ARGV[4] .. id, 'run', 'blocked', 'self', 'cap:' .. ARGV[2], 'facts')
   if node[1] ~= ARGV[1] then return {'MISS'} end
   if node[2] ~= '' then
-    if node[2] == 'HOLD' or node[2] == 'AGENT_KEY_REVOKED' then return {node[2]} end
+    if node[2] == 'HOLD' then return hold(ARGV[4] .. id) end
+    if node[2] == 'AGENT_KEY_REVOKED' then return {node[2]} end
     rejection = rejection or node[2]
   end
   if i == #ids and node[3] ~= '' then

@@ -8,7 +8,7 @@
 -- Returns 1.
 for i = 1, #KEYS, 2 do
   redis.call('DEL', KEYS[i], KEYS[i + 1])
-  redis.call('HSET', KEYS[i], 'run', ARGV[1], 'path', '', 'blocked', 'HOLD', 'token', ARGV[3])
+  redis.call('HSET', KEYS[i], 'run', ARGV[1], 'path', '', 'blocked', 'HOLD', 'token', ARGV[3], 'ms', ARGV[2])
   redis.call('PEXPIRE', KEYS[i], ARGV[2])
 end
 return 1

@@ -1,4 +1,4 @@
--- Locks free partitions, in order, until they have enough waiting events.
+-- Locks free partitions, in order, until they have enough waiting events. See take_lock() for what counts as free.
 --
 -- KEYS     one lock per partition
 -- ARGV[1]  token of the holder
@@ -10,7 +10,7 @@
 local got, events = {}, 0
 for i, key in ipairs(KEYS) do
   got[i] = 0
-  if events < tonumber(ARGV[3]) and redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then
+  if events < tonumber(ARGV[3]) and take_lock(key, ARGV[1], ARGV[2]) then
     got[i] = 1
     events = events + tonumber(ARGV[3 + i])
   end

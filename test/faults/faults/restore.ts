@@ -37,7 +37,7 @@ async function takeBackup({ environment, traffic }: Stage, folder: string): Prom
   const partners = traffic.oracle.partners.filter(({ name }) => name !== ERASED_PARTNER);
   const countsOf = ({ users }: ExpectedPartner, count: 'acknowledged' | 'submitted'): Map<string, number> =>
     new Map(
-      [...users].map(([name, user]) => [name, count === 'submitted' ? user.submitted : user.receivedAtMs.length]),
+      [...users].map(([name, user]) => [name, count === 'submitted' ? user.submitted : user.acknowledged.length]),
     );
   const before = partners.map((partner) => countsOf(partner, 'acknowledged'));
   await mir(environment.env, 'backup', 'create', folder);

@@ -1,13 +1,22 @@
-/** A time range of the queue Redis's clock, in epoch milliseconds. */
+/** A time range of the suite's clock, in epoch milliseconds. */
 export interface TimeRange {
   fromMs: number;
   toMs: number;
 }
 
+/** An event that MIR has acknowledged. */
+export interface AcknowledgedEvent {
+  eventId: string;
+  receiptId: string;
+  /** Of the partner's clock, which may differ from the suite's after a fault. */
+  receivedAtMs: number;
+  /** When the acknowledgment arrived, on the suite's clock. */
+  acknowledgedAtMs: number;
+}
+
 /** What MIR has acknowledged about one user of one partner. */
 export interface ExpectedUser {
-  /** When each acknowledged event was received. */
-  receivedAtMs: number[];
+  acknowledged: AcknowledgedEvent[];
   /** Sum of the hashes of the acknowledged events' IDs. */
   idSum: number;
   /** Distinct events ever submitted, acknowledged or not. */
@@ -16,7 +25,7 @@ export interface ExpectedUser {
   uncertain: number;
 }
 
-export const newUser = (): ExpectedUser => ({ receivedAtMs: [], idSum: 0, submitted: 0, uncertain: 0 });
+export const newUser = (): ExpectedUser => ({ acknowledged: [], idSum: 0, submitted: 0, uncertain: 0 });
 
 const SUM_MODULUS = 2 ** 48;
 
@@ -27,8 +36,11 @@ export function addId(sum: number, eventId: string): number {
   return (sum + (hash >>> 0)) % SUM_MODULUS;
 }
 
-const isWithin = (ms: number, ranges: readonly TimeRange[]): boolean =>
-  ranges.some(({ fromMs, toMs }) => ms >= fromMs && ms <= toMs);
+/** Returns whether an acknowledged event was allowed to get lost. */
+export const isWithin = (
+  ranges: readonly TimeRange[],
+  { acknowledgedAtMs }: Pick<AcknowledgedEvent, 'acknowledgedAtMs'>,
+): boolean => ranges.some(({ fromMs, toMs }) => acknowledgedAtMs >= fromMs && acknowledgedAtMs <= toMs);
 
 /** The stored events of a user, and the counts that MIR derives from them. */
 export interface StoredUser {
@@ -45,8 +57,8 @@ export interface StoredUser {
  * allowed to get lost, as in a failover to a replica that had not received them.
  */
 export function differences(user: ExpectedUser, stored: StoredUser, mayBeLost: readonly TimeRange[] = []): string[] {
-  const acknowledged = user.receivedAtMs.length;
-  const lossy = user.receivedAtMs.filter((ms) => isWithin(ms, mayBeLost)).length;
+  const acknowledged = user.acknowledged.length;
+  const lossy = user.acknowledged.filter((event) => isWithin(mayBeLost, event)).length;
   const found: string[] = [];
   if (stored.events < acknowledged - lossy) {
     found.push(`lost ${acknowledged - lossy - stored.events} of ${acknowledged} acknowledged events`);
@@ -80,7 +92,9 @@ export function inconsistency(
 ): string | null {
   if (eventCount > submitted) return `/resolve counted ${eventCount} events of ${submitted} submitted`;
   if (throughMs === null) return null;
-  const included = user.receivedAtMs.filter((ms) => ms < throughMs && !isWithin(ms, mayBeLost)).length;
+  const included = user.acknowledged.filter(
+    (event) => event.receivedAtMs < throughMs && !isWithin(mayBeLost, event),
+  ).length;
   if (eventCount >= included) return null;
   const through = new Date(throughMs).toISOString();
   return `/resolve counted ${eventCount} events, but ${included} were acknowledged before its watermark ${through}`;

@@ -2,7 +2,15 @@ import type { Tenant } from '../../../shared/domain/ids';
 import type { TestPartner } from '../../support/harness';
 import type { Random } from '../random';
 import { NO_TOTALS, type Totals } from '../state-file';
-import { addId, type ExpectedUser, inconsistency, newUser, type Observation, type TimeRange } from './expected';
+import {
+  type AcknowledgedEvent,
+  addId,
+  type ExpectedUser,
+  inconsistency,
+  newUser,
+  type Observation,
+  type TimeRange,
+} from './expected';
 
 /** Observations that are checked again at a checkpoint, and sampled receipts of each kind. */
 const MAX_OBSERVATIONS = 20_000;
@@ -22,7 +30,7 @@ export interface SampledReceipt {
   kind: string;
   key: string;
   receiptId: string;
-  receivedAtMs: number;
+  acknowledgedAtMs: number;
   accepted: number;
   /** The expected number of items by outcome, where it is known. */
   outcomes: Partial<Record<'persisted' | 'duplicates' | 'conflicts', number>>;
@@ -39,7 +47,7 @@ export interface Oracle {
   /** Audit entries of each action that must exist, by tenant. */
   audited: Map<Tenant, Record<string, number>>;
   userOf(partner: ExpectedPartner, name: string): ExpectedUser;
-  acknowledge(partner: ExpectedPartner, name: string, eventId: string, receivedAtMs: number): void;
+  acknowledge(partner: ExpectedPartner, name: string, event: AcknowledgedEvent): void;
   sampleReceipt(receipt: SampledReceipt, random: Random): void;
   /** Accepts any outcomes in a receipt, because a repeat of its events was submitted. */
   forgetOutcomes(receiptId: string): void;
@@ -68,11 +76,11 @@ export function createOracle(partners: ExpectedPartner[]): Oracle {
       users.set(name, user);
       return user;
     },
-    acknowledge: (partner, name, eventId, receivedAtMs) => {
+    acknowledge: (partner, name, event) => {
       const user = oracle.userOf(partner, name);
-      user.receivedAtMs.push(receivedAtMs);
-      user.idSum = addId(user.idSum, eventId);
-      partner.lastReceivedAtMs = Math.max(partner.lastReceivedAtMs, receivedAtMs);
+      user.acknowledged.push(event);
+      user.idSum = addId(user.idSum, event.eventId);
+      partner.lastReceivedAtMs = Math.max(partner.lastReceivedAtMs, event.receivedAtMs);
       oracle.counted.acknowledged += 1;
     },
     sampleReceipt: (receipt, random) => {

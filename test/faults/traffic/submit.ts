@@ -105,22 +105,25 @@ function acknowledge(
 ): Acknowledged {
   const { kind, partner, events, invalid = new Set(), fresh, single = false, outcomes } = submission;
   const eventIds: (string | null)[] = single ? [body.eventId] : body.eventIds;
+  const { receiptId } = body as { receiptId: string };
   const receivedAtMs = Date.parse(body.receivedAt);
+  const acknowledgedAtMs = Date.now();
   events.forEach(({ userExternalId }, index) => {
     const eventId = eventIds[index] ?? null;
     if ((eventId === null) !== invalid.has(index)) {
       report(`item ${index} of a ${kind} submission was ${eventId === null ? 'rejected' : 'accepted'}`);
-    } else if (fresh && eventId !== null) oracle.acknowledge(partner, userExternalId, eventId, receivedAtMs);
+    } else if (fresh && eventId !== null) {
+      oracle.acknowledge(partner, userExternalId, { eventId, receiptId, receivedAtMs, acknowledgedAtMs });
+    }
   });
   if (submission.eventIds?.some((eventId, index) => eventIds[index] !== eventId)) {
     report(`a repeat returned other event IDs: ${eventIds.slice(0, 3).join(', ')}`);
   }
-  const { receiptId } = body as { receiptId: string };
   const accepted = events.length - invalid.size;
   // After a lost response, the first attempt may have stored the events.
   const known = outcomes ?? (fresh && attempts === 1 ? { persisted: accepted } : {});
   // The partner's own key, because an agent's key may be revoked by the time the receipt is read.
   const key = partner.partner.liveKey;
-  oracle.sampleReceipt({ kind, key, receiptId, receivedAtMs, accepted, outcomes: known }, random);
+  oracle.sampleReceipt({ kind, key, receiptId, acknowledgedAtMs, accepted, outcomes: known }, random);
   return { submission, receiptId, eventIds };
 }

@@ -1,11 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { addId, differences, type ExpectedUser, inconsistency, newUser } from '../../faults/oracle/expected';
 
+/** How long after an event was received its acknowledgment arrived. */
+const DELAY_MS = 100_000;
 const IDS = ['evt_live_a', 'evt_live_b', 'evt_live_c'];
 
 /** Returns a user with three acknowledged events, received at 1,000, 2,000 and 3,000. */
 function user(changes: Partial<ExpectedUser> = {}): ExpectedUser {
-  return { receivedAtMs: [1_000, 2_000, 3_000], idSum: IDS.reduce(addId, 0), submitted: 3, uncertain: 0, ...changes };
+  const acknowledged = IDS.map((eventId, n) => {
+    const receivedAtMs = (n + 1) * 1_000;
+    return { eventId, receiptId: 'rcp', receivedAtMs, acknowledgedAtMs: receivedAtMs + DELAY_MS };
+  });
+  return { acknowledged, idSum: IDS.reduce(addId, 0), submitted: 3, uncertain: 0, ...changes };
 }
 const stored = (ids: readonly string[], counts = { row: ids.length, resolved: ids.length }) => ({
   events: ids.length,
@@ -54,7 +60,7 @@ describe('comparing a user with what is stored', () => {
   });
 
   it('accepts lost events only from the time in which they may get lost', () => {
-    const range = [{ fromMs: 2_500, toMs: 3_500 }];
+    const range = [{ fromMs: DELAY_MS + 2_500, toMs: DELAY_MS + 3_500 }];
     expect(differences(user(), stored(IDS.slice(0, 2)), range)).toEqual([]);
     expect(differences(user(), stored(IDS.slice(0, 1)), range)).toEqual(['lost 1 of 3 acknowledged events']);
   });

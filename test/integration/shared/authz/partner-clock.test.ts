@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { redisNowMs } from '../../../../shared/redis/clock';
+import { scripts } from '../../../../shared/redis/scripts';
 import { anEvent } from '../../../support/builders';
 import { eventJobsOf } from '../../../support/event-jobs';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
-import { waitUntil } from '../../../support/wait-until';
+import { succeeds, waitUntil } from '../../../support/wait-until';
 
 const HOUR_MS = 3_600_000;
+/** Short, so that the test does not take long. */
+const FENCE_MS = 500;
 /** Time that a test may take. */
 const SLACK_MS = 10_000;
 
@@ -95,6 +98,16 @@ describe("a partner's clock", () => {
     } finally {
       await queue.resume();
     }
+  });
+
+  it("does not let a dead process's fence block callers for as long as the step", async () => {
+    const { client } = mir.ctx.queueLink;
+    const row = mir.ctx.keys.node(partner.key.tag, partner.partnerId);
+    expect((await read()).nowMs).toBeGreaterThan(0);
+    const fence: [string, number, string] = [mir.ctx.queueLink.epoch()!, FENCE_MS, 'dead'];
+    await scripts.fenceAuthority(client, [row, mir.ctx.keys.nodeLease(partner.key.tag, partner.partnerId)], fence);
+    await client.pexpire(row, HOUR_MS);
+    await waitUntil('a caller is admitted', () => succeeds(read()));
   });
 
   it("does not keep a budget exhausted after the server's clock has stepped back", async () => {

@@ -12,12 +12,14 @@ import {
   PRIORITY_STEP,
   queueKeys,
   type QueueKeys,
+  shortenJobLocks,
   storedPayload,
   storedPayloads,
 } from '../../../../shared/queue/bullmq-internals';
 import { queueStats } from '../../../../shared/queue/queue-stats';
 import { redisKeys, type RedisKeys } from '../../../../shared/redis/keys';
 import { freshEnv } from '../../../support/harness';
+import { waitUntil } from '../../../support/wait-until';
 
 const ROOT = join(__dirname, '../../../..');
 const NAME = 'contract';
@@ -70,6 +72,43 @@ async function addJobInEachState(): Promise<void> {
   await queue.add(NAME, { state: 'delayed' }, { jobId: 'is-delayed', delay: HOUR_MS });
 }
 
+describe('job locks after the clock of Redis has stepped back', () => {
+  const limits = { lockMs: 30_000, stalledCheckMs: 5_000 };
+  const lockOf = (id: string): string => `${of.job(id)}:lock`;
+
+  it('shortens locks that outlive every worker, so that the job of a dead worker is redelivered', async () => {
+    await queue.add(NAME, {}, { jobId: 'is-stalled' });
+    await takeJob();
+    expect(await redis.get(lockOf('is-stalled'))).toBe(TOKEN);
+    await redis.pexpire(lockOf('is-stalled'), HOUR_MS);
+    await redis.set(of.stalledCheck, '1', 'PX', HOUR_MS);
+    expect(await shortenJobLocks(redis, of, limits)).toBe(2);
+    expect(await redis.pttl(lockOf('is-stalled'))).toBeLessThanOrEqual(limits.lockMs);
+    expect(await redis.pttl(of.stalledCheck)).toBeLessThanOrEqual(limits.stalledCheckMs);
+  });
+
+  it('leaves other locks as they are', async () => {
+    await queue.add(NAME, {}, { jobId: 'is-active' });
+    await takeJob();
+    await redis.pexpire(lockOf('is-active'), limits.lockMs - 10_000);
+    expect(await shortenJobLocks(redis, of, limits)).toBe(0);
+    expect(await redis.pttl(lockOf('is-active'))).toBeLessThanOrEqual(limits.lockMs - 10_000);
+  });
+
+  it("BullMQ's stalled check waits for the key that is shortened", async () => {
+    const checking = new Worker(NAME, () => Promise.resolve(), {
+      connection: redis,
+      prefix: keys.queuePrefix(NAME),
+      stalledInterval: HOUR_MS,
+    });
+    try {
+      await waitUntil('a worker has checked for stalled jobs', async () => (await redis.pttl(of.stalledCheck)) > 0);
+    } finally {
+      await checking.close(true);
+    }
+  });
+});
+
 const STATES = ['active', 'delayed', 'failed', 'prioritized', 'waiting'];
 
 describe('BullMQ key layout', () => {
@@ -87,6 +126,7 @@ describe('BullMQ key layout', () => {
       active: queue.toKey('active'),
       delayed: queue.toKey('delayed'),
       failed: queue.toKey('failed'),
+      stalledCheck: queue.toKey('stalled-check'),
     });
     expect(of.job('some-id')).toBe(queue.toKey('some-id'));
   });

@@ -45,6 +45,12 @@ describe('createPartitionLocks', () => {
     expect((await acquire(['r:4', 'r:5'], 'next')).partitions).toEqual(['r:4']);
   });
 
+  it('lets the next holder acquire a partition whose lock would outlive any holder, as after a clock step', async () => {
+    await acquire(['r:6', 'r:7'], 'dead');
+    await h.ctx.queueLink.client.pexpire(h.ctx.keys.partitionLock('r:6'), 3_600_000);
+    expect((await acquire(['r:6', 'r:7'], 'next')).partitions).toEqual(['r:6']);
+  });
+
   it('does not let a slow holder release a lock that another holder has acquired', async () => {
     const slow = await acquire(['s:7'], 'slow');
     await expire('s:7');
