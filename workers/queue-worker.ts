@@ -5,10 +5,9 @@ import type { Log } from '../shared/log';
 import type { Metrics } from '../shared/metrics/metrics';
 import { countsOf } from '../shared/metrics/values';
 import type { RedisLink } from '../shared/redis/connect';
-import { queueKeys, shortenJobLocks } from '../shared/queue/bullmq-internals';
 import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
-import { repeat } from './maintenance/repeat';
+import { undoClockSteps } from './undo-clock-steps';
 
 /**
  * Errors indicating that Redis does not accept writes: out of memory, failing persistence, not a primary, loading or
@@ -26,6 +25,8 @@ interface QueueWorkerOptions {
   /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
   lockMs: number;
   stalledCheckMs: number;
+  /** The longest delay of the queue's jobs. By default, delays may be long. */
+  maxDelayMs?: number;
 }
 
 /** Starts a BullMQ worker that logs its errors and failed jobs, and pauses while Redis does not accept writes. */
@@ -46,7 +47,7 @@ export function queueWorkers(deps: {
   const { link, keys, log, metrics } = deps;
   const done = countsOf(metrics.jobsDone, QUEUE_NAMES);
   const failed = countsOf(metrics.jobsFailed, QUEUE_NAMES);
-  return ({ name }, work, { concurrency, lockMs, stalledCheckMs }) => {
+  return ({ name }, work, { concurrency, lockMs, stalledCheckMs, maxDelayMs = null }) => {
     const worker = new Worker(name, work, {
       ...link.bullmq,
       prefix: keys.queuePrefix(name),
@@ -64,12 +65,7 @@ export function queueWorkers(deps: {
         resting = false;
       });
     });
-    const shortening = repeat(stalledCheckMs, `checking locks of ${name} jobs`, log, async () => {
-      const shortened = await shortenJobLocks(link.client, queueKeys(keys, name), { lockMs, stalledCheckMs });
-      if (shortened > 0)
-        log.warn({ queue: name, shortened }, 'the clock of Redis has stepped back, shortened job locks');
-    });
-    worker.on('closing', shortening.stop);
+    undoClockSteps(deps, worker, { lockMs, stalledCheckMs, maxDelayMs });
     worker.on('completed', () => done[name].inc());
     worker.on('failed', (job, error) => {
       const last = job?.finishedOn !== undefined;

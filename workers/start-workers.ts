@@ -20,7 +20,7 @@ import { createRegisterDeadLetters } from './events/register-dead-letters';
 import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { createJobsInHand } from './events/jobs-in-hand';
-import { eventsIn, processChunk } from './events/process-chunk';
+import { eventsIn, processChunk, RETRY_AFTER_MS } from './events/process-chunk';
 import { createFinalizeChunk, createForgetChunk } from './events/finalize-chunk';
 import { createDeliveryPermits, deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
@@ -29,7 +29,7 @@ import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
 import { requeueLostJobs } from './maintenance/requeue-lost-jobs';
 import { queueWorkers } from './queue-worker';
-import { createFullTurns, deleteUserEvents } from './users/delete-user-events';
+import { createFullTurns, deleteUserEvents, MAX_RECHECK_MS } from './users/delete-user-events';
 
 /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
 const JOB_LOCK_MS = 15_000;
@@ -78,7 +78,9 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     queue: WakeUpDefinition,
     concurrency: number,
     work: (id: string, job: Job, token?: string) => Promise<void>,
-  ): Worker => start(queue, (job, token) => work(queue.parse(job).id, job, token), { concurrency, ...lockOptions });
+    options: { maxDelayMs?: number } = {},
+  ): Worker =>
+    start(queue, (job, token) => work(queue.parse(job).id, job, token), { concurrency, ...lockOptions, ...options });
 
   const chunkDeps = {
     store,
@@ -100,7 +102,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
       onJob(job);
       return processChunk({ ...chunkDeps, lane }, job, token);
     };
-    const worker = start(EVENT_QUEUES[lane], process, { concurrency, ...lockOptions });
+    const worker = start(EVENT_QUEUES[lane], process, { concurrency, ...lockOptions, maxDelayMs: RETRY_AFTER_MS });
     worker.on('failed', (job) => {
       if (job?.finishedOn !== undefined) void boundDeadLetters(EVENT_QUEUES[lane].name, job);
     });
@@ -131,8 +133,11 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const registerDeadLetters = createRegisterDeadLetters({ link: queueLink, keys });
   // Before the first erasure, which looks only for registered dead letters.
   await retryUntilAborted(registerDeadLetters, { what: 'dead letter registration', log, signal });
-  const erasures = startOnWakeUps(erasuresQueue, ERASURE_CONCURRENCY, (id, job, token) =>
-    deleteUserEvents(erasureDeps, id, job, token),
+  const erasures = startOnWakeUps(
+    erasuresQueue,
+    ERASURE_CONCURRENCY,
+    (id, job, token) => deleteUserEvents(erasureDeps, id, job, token),
+    { maxDelayMs: MAX_RECHECK_MS },
   );
   const mails = startMailsWorker(runtime, start);
   const all = [events, bulkEvents, cascades, webhooks, erasures];

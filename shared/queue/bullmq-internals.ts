@@ -81,6 +81,16 @@ export async function countActive(redis: Redis, queue: QueueKeys): Promise<numbe
   return redis.llen(queue.active);
 }
 
+/** A delayed job's score is the time when its delay ends, times this step, plus a counter. */
+export const DELAY_STEP = 2 ** 12;
+/** Maximum number of jobs that `jobsDelayedPast` returns. */
+const MAX_DELAYED = 1_000;
+
+/** Returns the IDs of jobs whose delays end after a time. */
+export async function jobsDelayedPast(redis: Redis, { delayed }: QueueKeys, atMs: number): Promise<string[]> {
+  return redis.zrangebyscore(delayed, (atMs + 1) * DELAY_STEP, '+inf', 'LIMIT', 0, MAX_DELAYED);
+}
+
 /** Maximum number of active jobs whose locks are checked in one call. */
 const MAX_CHECKED_LOCKS = 10_000;
 

@@ -40,7 +40,7 @@ interface Deps {
 }
 
 /** Delay before a job whose steps failed unexpectedly is processed again. */
-const RETRY_AFTER_MS = 2_000;
+export const RETRY_AFTER_MS = 2_000;
 
 /** Maximum number of issues listed in a dead letter's reason. `dead-letters show` prints all issues. */
 const MAX_ISSUES_LISTED = 5;

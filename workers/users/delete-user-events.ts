@@ -27,7 +27,7 @@ export const PAGES_PER_TURN = 20;
 const FULL_TURNS_PER_TENANT = 1;
 /** Delay before rechecking whether queued chunks are finalized: a tenth of the erasure's age, within these limits. */
 const MIN_RECHECK_MS = 500;
-const MAX_RECHECK_MS = 10_000;
+export const MAX_RECHECK_MS = 10_000;
 const RECHECKS_PER_AGE = 10;
 
 /** Creates the permits for full turns that all erasures of a process share, counted per tenant. */

@@ -9,6 +9,7 @@ import {
   findJobs,
   isFailed,
   JOB_FIELDS,
+  jobsDelayedPast,
   PRIORITY_STEP,
   queueKeys,
   type QueueKeys,
@@ -110,6 +111,17 @@ describe('job locks after the clock of Redis has stepped back', () => {
 });
 
 const STATES = ['active', 'delayed', 'failed', 'prioritized', 'waiting'];
+
+describe('delayed jobs', () => {
+  it('are found by the time when their delay ends', async () => {
+    const nowMs = Date.now();
+    await queue.add(NAME, {}, { jobId: 'is-late', delay: HOUR_MS, timestamp: nowMs });
+    await queue.add(NAME, {}, { jobId: 'is-soon', delay: 10_000, timestamp: nowMs });
+    expect(await jobsDelayedPast(redis, of, nowMs + 10_000)).toEqual(['is-late']);
+    expect(await jobsDelayedPast(redis, of, nowMs + HOUR_MS)).toEqual([]);
+    expect(await jobsDelayedPast(redis, of, nowMs + 9_999)).toEqual(['is-soon', 'is-late']);
+  });
+});
 
 describe('BullMQ key layout', () => {
   it('runs against the version of BullMQ that package.json pins', () => {
