@@ -20,6 +20,9 @@ export interface ErasureDoc {
   expireAt: Date;
 }
 
+/** An erasure is scheduled less than this ahead. */
+const MAX_LOOK_AHEAD_MS = 60_000;
+
 export type DueErasure = Pick<ErasureDoc, '_id' | 'tenant' | 'nextLookAt'>;
 
 const schema = new Schema<ErasureDoc>(
@@ -58,10 +61,15 @@ export function erasuresStore(connection: Connection) {
       return model.findById(receiptId).lean<ErasureDoc>();
     },
 
-    /** Returns running erasures that became due after `after`, longest overdue first. */
+    /**
+     * Returns running erasures that became due after `after`, longest overdue first, and those that are due later than
+     * any process schedules them, because its clock was ahead.
+     */
     async due(after: Date, now: Date, limit: number): Promise<DueErasure[]> {
+      const tooLate = new Date(now.getTime() + MAX_LOOK_AHEAD_MS);
+      const isDue = [{ nextLookAt: { $gt: after, $lte: now } }, { nextLookAt: { $gt: tooLate } }];
       return model
-        .find({ status: 'RUNNING', nextLookAt: { $gt: after, $lte: now } }, { tenant: 1, nextLookAt: 1 })
+        .find({ status: 'RUNNING', $or: isDue }, { tenant: 1, nextLookAt: 1 })
         .sort({ nextLookAt: 1 })
         .limit(limit)
         .lean<DueErasure[]>();

@@ -27,6 +27,11 @@ async function delayByAnHour(queue: string, id: string): Promise<void> {
   await client.zadd(delayed, (Date.now() + HOUR_MS) * DELAY_STEP, id);
 }
 
+async function isDone(receiptId: string): Promise<boolean> {
+  const { body } = await mir.client.get(`/v1/users/erase/${receiptId}`, partner.liveKey);
+  return body.status === 'DONE';
+}
+
 describe('after the clock of a worker was an hour ahead', () => {
   it('processes the events that it delayed, without waiting for an hour', async () => {
     const { body } = await mir.client.post('/v1/events', partner.liveKey, anEvent());
@@ -40,14 +45,25 @@ describe('after the clock of a worker was an hour ahead', () => {
     await mir.stopWorkers();
   });
 
+  it('carries out an erasure that was ordered then and whose job was lost', async () => {
+    const { queues, store } = mir.ctx;
+    await queues.erasures.pause();
+    const { body } = await mir.client.post('/v1/users/erase', partner.liveKey, { userExternalId: 'someone else' });
+    await queues.erasures.obliterate({ force: true });
+    await store.erasures.model.updateOne(
+      { _id: body.receiptId },
+      { $set: { nextLookAt: new Date(Date.now() + HOUR_MS) } },
+    );
+    await mir.startWorkers();
+    await waitUntil('the erasure is done', () => isDone(body.receiptId));
+    await mir.stopWorkers();
+  });
+
   it('carries out the erasure that it delayed', async () => {
     const { body } = await mir.client.post('/v1/users/erase', partner.liveKey, { userExternalId: 'someone' });
     await delayByAnHour(erasuresQueue.name, `${body.receiptId}-0`);
     await mir.startWorkers();
-    await waitUntil('the erasure is done', async () => {
-      const { body: receipt } = await mir.client.get(`/v1/users/erase/${body.receiptId}`, partner.liveKey);
-      return receipt.status === 'DONE';
-    });
+    await waitUntil('the erasure is done', () => isDone(body.receiptId));
     await mir.stopWorkers();
   });
 });
