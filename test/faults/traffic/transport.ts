@@ -1,3 +1,4 @@
+import { withDeadline } from '../../../shared/concurrency/deadline';
 import { messageOf } from '../../../shared/errors';
 import { type HttpClient, httpClient } from '../../bench/http';
 import type { Random } from '../random';
@@ -6,6 +7,8 @@ import type { Supervised } from '../supervised';
 const CONNECTIONS_PER_API = 16;
 /** A client considers the outcome of a request as unknown after this time. */
 const REQUEST_TIMEOUT_MS = 15_000;
+/** A request that waits for a connection has no timeout of its own. It may never get one from a pool that is closed. */
+const GIVE_UP_AFTER_MS = 30_000;
 
 export interface Reply {
   status: number;
@@ -37,10 +40,12 @@ export function createTransport(apis: readonly Supervised[]): Transport {
     return client;
   };
   const settled = (sending: Promise<Reply>): Promise<Reply | null> =>
-    sending.catch((error: unknown) => {
-      lastError = messageOf(error);
-      return null;
-    });
+    withDeadline(sending, GIVE_UP_AFTER_MS, () => new Error('the request was never answered')).catch(
+      (error: unknown) => {
+        lastError = messageOf(error);
+        return null;
+      },
+    );
   return {
     post: (api, path, key, body) => settled(clientOf(api).post(path, key, JSON.stringify(body))),
     get: (api, path, key) => settled(clientOf(api).get(path, key)),
