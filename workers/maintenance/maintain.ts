@@ -12,6 +12,7 @@ import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
 import { gaugeReadings } from './read-gauges';
 import { repeat } from './repeat';
+import { createRewriteAfterWriteErrors } from './rewrite-after-write-errors';
 import { rewriteAppendOnlyFiles } from './rewrite-append-only-files';
 
 const SWEEP_EVERY_MS = 30_000;
@@ -23,6 +24,8 @@ const SIGN_UPS_EVERY_MS = 10 * 60_000;
 const FILES_EVERY_MS = 10_000;
 /** Less than `FILES_EVERY_MS`, so that in each interval, only the first worker checks the files. */
 const FILES_LOCK_MS = 8_000;
+/** Short, so that the file is rewritten before the server might restart. */
+const WRITE_ERRORS_EVERY_MS = 2_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;
@@ -61,6 +64,10 @@ export function maintain(deps: {
     repeat(FILES_EVERY_MS, 'append-only file check', log, async () => {
       const isFirst = await scripts.takeLock(link.client, [keys.appendOnlyFileSweep()], ['1', FILES_LOCK_MS]);
       if (isFirst === 1) await rewriteAppendOnlyFiles({ queueLink: link, keys, log }, servers, Date.now());
+    }),
+    ...servers.map(({ role, link: server }) => {
+      const rewrite = createRewriteAfterWriteErrors(server, role, log);
+      return repeat(WRITE_ERRORS_EVERY_MS, `check of the append-only file (${role})`, log, rewrite);
     }),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter registration', log, registerDeadLetters),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters(queues, log)),

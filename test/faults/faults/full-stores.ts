@@ -1,7 +1,10 @@
+import { type Info, parseInfo } from '../../../shared/redis/info';
+import { waitUntil } from '../../support/wait-until';
 import { MAX_MEMORY_BYTES } from '../environment';
 import type { Fault, Stage } from './fault';
 
 const RANGE = { from: 5, to: 20 };
+const REWRITTEN_WITHIN_MS = 60_000;
 const MIB = 1024 * 1024;
 
 async function fullMemory({ environment, random, note, hold }: Stage): Promise<void> {
@@ -16,14 +19,31 @@ async function fullMemory({ environment, random, note, hold }: Stage): Promise<v
   await setLimit(MAX_MEMORY_BYTES);
 }
 
-async function fullRedisDisk({ environment, hold, note }: Stage): Promise<void> {
+async function fullRedisDisk({ environment, hold, note, afterRecovery }: Stage): Promise<void> {
   const { disk, server } = environment.redis;
+  const persistence = async (): Promise<Info> =>
+    parseInfo(await environment.onRedis((redis) => redis.info('persistence')));
+  const rewrites = (await persistence())('aof_rewrites');
   await disk!.fill();
   await hold();
+  const hadErrors = server.isRunning() && (await persistence())('aof_last_write_status') === 'err';
   disk!.free();
-  if (server.isRunning()) return;
-  note('the server exited');
-  await server.restart();
+  if (!server.isRunning()) {
+    note('the server exited');
+    return server.restart();
+  }
+  if (!hadErrors) return;
+  // Until a worker has had the file rewritten, the server may not be able to restart (see the runbook).
+  afterRecovery(() =>
+    waitUntil(
+      'the append-only file is rewritten',
+      async () => {
+        const info = await persistence();
+        return info('aof_rewrites') !== rewrites && info('aof_rewrite_in_progress') === '0';
+      },
+      REWRITTEN_WITHIN_MS,
+    ),
+  );
 }
 
 /**
