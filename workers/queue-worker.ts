@@ -7,7 +7,7 @@ import { countsOf } from '../shared/metrics/values';
 import type { RedisLink } from '../shared/redis/connect';
 import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
-import { undoClockSteps } from './undo-clock-steps';
+import { undoClockSteps } from './maintenance/undo-clock-steps';
 
 /**
  * Errors indicating that Redis does not accept writes: out of memory, failing persistence, not a primary, loading or

@@ -1,9 +1,9 @@
 import { Job, type Worker } from 'bullmq';
-import type { Log } from '../shared/log';
-import { jobsDelayedPast, queueKeys, shortenJobLocks } from '../shared/queue/bullmq-internals';
-import type { RedisLink } from '../shared/redis/connect';
-import type { RedisKeys } from '../shared/redis/keys';
-import { repeat } from './maintenance/repeat';
+import type { Log } from '../../shared/log';
+import { jobsDelayedPast, queueKeys, shortenJobLocks } from '../../shared/queue/bullmq-internals';
+import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisKeys } from '../../shared/redis/keys';
+import { repeat } from './repeat';
 
 /** A delayed job may be this much later than the longest delay, because the workers' clocks differ. */
 const SLACK_MS = 60_000;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { DELAY_STEP, queueKeys } from '../../../shared/queue/bullmq-internals';
-import { erasuresQueue } from '../../../shared/queue/wake-up-queue';
-import { EVENT_QUEUES } from '../../../shared/queue/event-chunk';
-import { anEvent } from '../../support/builders';
-import { type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { waitUntil } from '../../support/wait-until';
+import { DELAY_STEP, queueKeys } from '../../../../shared/queue/bullmq-internals';
+import { erasuresQueue } from '../../../../shared/queue/wake-up-queue';
+import { EVENT_QUEUES } from '../../../../shared/queue/event-chunk';
+import { anEvent } from '../../../support/builders';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { waitUntil } from '../../../support/wait-until';
 
 const HOUR_MS = 3_600_000;
 
