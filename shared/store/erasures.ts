@@ -66,13 +66,16 @@ export function erasuresStore(connection: Connection) {
      * any process schedules them, because its clock was ahead.
      */
     async due(after: Date, now: Date, limit: number): Promise<DueErasure[]> {
+      const inRange = (nextLookAt: { $gt: Date; $lte?: Date }, atMost: number): Promise<DueErasure[]> =>
+        model
+          .find({ status: 'RUNNING', nextLookAt }, { tenant: 1, nextLookAt: 1 })
+          .sort({ nextLookAt: 1 })
+          .limit(atMost)
+          .lean<DueErasure[]>();
+      const overdue = await inRange({ $gt: after, $lte: now }, limit);
+      if (overdue.length === limit) return overdue;
       const tooLate = new Date(now.getTime() + MAX_LOOK_AHEAD_MS);
-      const isDue = [{ nextLookAt: { $gt: after, $lte: now } }, { nextLookAt: { $gt: tooLate } }];
-      return model
-        .find({ status: 'RUNNING', $or: isDue }, { tenant: 1, nextLookAt: 1 })
-        .sort({ nextLookAt: 1 })
-        .limit(limit)
-        .lean<DueErasure[]>();
+      return [...overdue, ...(await inRange({ $gt: tooLate }, limit - overdue.length))];
     },
 
     /** Counts a tenant's running erasures, up to `limit`. */
