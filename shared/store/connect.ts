@@ -23,9 +23,9 @@ const MAX_URGENT_POOL_SIZE = 16;
 const POOL_WAIT_TIMEOUT_MS = STORE_TIMEOUT_MS;
 
 /**
- * Connects to MongoDB with journaled majority writes. Throws a single readable error if the server cannot be reached.
- * With `urgent`, opens the small pool for urgent operations. Without `replyTimeoutMs`, operations such as index builds
- * may take any time, as long as the server responds to heartbeats.
+ * Connects to MongoDB with journaled, retryable majority writes and majority reads from the primary. Throws a single
+ * readable error if the server cannot be reached. With `urgent`, opens the small pool for urgent operations. Without
+ * `replyTimeoutMs`, operations such as index builds may take any time, as long as the server responds to heartbeats.
  */
 export async function connectStore(
   url: string,
@@ -45,9 +45,14 @@ export async function connectStore(
     waitQueueTimeoutMS: POOL_WAIT_TIMEOUT_MS,
     serverSelectionTimeoutMS: serverSelectionTimeoutMs,
     ...(replyTimeoutMs === undefined ? {} : { socketTimeoutMS: replyTimeoutMs }),
-    writeConcern: { w: 'majority', journal: true },
-    readConcern: { level: 'majority' },
+    // These override MONGO_URL. With anything weaker, an election can undo what MIR has acknowledged or read, or make a
+    // request fail that the driver could repeat. Not `writeConcern` and `readConcern`, because MONGO_URL overrides them.
+    w: 'majority',
+    journal: true,
+    retryWrites: true,
+    readConcernLevel: 'majority',
     readPreference: 'primary',
+    retryReads: true,
   });
   // The client exists before the first connection, but is null if the URL is invalid.
   const client = connection.getClient() as mongo.MongoClient | null;
