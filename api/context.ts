@@ -12,7 +12,7 @@ import type { Runtime } from '../shared/runtime';
 import { createBreaker } from '../shared/concurrency/breaker';
 import { messageOf } from '../shared/errors';
 import { assertNoEviction } from '../shared/redis/assert-no-eviction';
-import { createFsyncGuard, type WithFsync } from '../shared/redis/with-fsync';
+import { createFsyncGuard } from '../shared/redis/fsync-guard';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createWakeUpQueue, erasuresQueue, type WakeUpQueue, webhooksQueue } from '../shared/queue/wake-up-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
@@ -38,7 +38,6 @@ export interface ApiContext extends Runtime {
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
   mailQueue: WakeUpQueue;
-  withFsync: WithFsync;
   webhookQueue: WakeUpQueue;
   erasureQueue: WakeUpQueue;
   overload: OverloadGuard;
@@ -62,7 +61,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const { config, keys, log, metrics, queueLink, cacheLink, store } = runtime;
   await assertNoEviction(queueLink);
   const keyedIdsFromMs = await store.keyedIdsFromMs();
-  const fsyncGuard = await createFsyncGuard({
+  const fsync = await createFsyncGuard({
     link: queueLink,
     url: config.redisUrl,
     mode: config.queueDurability,
@@ -82,6 +81,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     keys,
     log,
     guard: overload,
+    fsync,
     tracing: runtime.tracing,
   });
   const authority = authorityStore(store.urgent, runtime.secrets);
@@ -123,7 +123,6 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     queues,
     cascadeQueue,
     mailQueue,
-    withFsync: fsyncGuard.withFsync,
     webhookQueue,
     erasureQueue,
     overload,
@@ -141,7 +140,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
       await activity.close();
       authorityReads.shutdown();
       signalsReads.shutdown();
-      await fsyncGuard.close();
+      await fsync.close();
       await eventQueue.close();
       await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue.close()]);
       await closeQueues(queues);

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { type Catalog, createCatalog, customCatalogSchema } from './domain/catalog';
 import { deriveSecrets, type Secrets } from './domain/subject';
-import { connectRedis, type RedisLink } from './redis/connect';
+import { requireLayout } from './redis/require-layout';
+import { connectRedis } from './redis/connect';
+import type { RedisLink } from './redis/link';
 import { type RedisKeys, redisKeys } from './redis/keys';
 import { connectStore, REPLY_TIMEOUT_MS } from './store/connect';
 import { DATA_MIGRATIONS } from './store/migrations';
@@ -15,6 +17,13 @@ import { watchPing } from './metrics/watch-ping';
 
 const REDIS_READY_TIMEOUT_MS = 10_000;
 const STORE_PING_TIMEOUT_MS = 1_500;
+
+/** Pings every primary. Rejects if there is none. */
+async function pingAll(link: RedisLink): Promise<void> {
+  const primaries = link.primaries();
+  if (primaries.length === 0) throw new Error('no server of the cluster is known');
+  await Promise.all(primaries.map((primary) => primary.ping()));
+}
 
 /** Everything that both the API and the workers need: settings, log, metrics and connections. */
 export interface Runtime {
@@ -64,8 +73,8 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
   const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);
   const { redisPingSeconds: seconds, redisPingFailures: failures } = metrics;
   const stopWatching = [
-    watchPing(() => queueLink.client.ping(), { seconds: seconds.queue, failures: failures.queue }),
-    watchPing(() => cacheLink.client.ping(), { seconds: seconds.cache, failures: failures.cache }),
+    watchPing(() => pingAll(queueLink), { seconds: seconds.queue, failures: failures.queue }),
+    watchPing(() => pingAll(cacheLink), { seconds: seconds.cache, failures: failures.cache }),
   ];
   const closeLinks = (): Promise<unknown> => {
     stopWatching.forEach((stop) => stop());
@@ -78,8 +87,10 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
     const [connection, urgentConnection] = await Promise.all([
       connecting,
       connectingUrgent,
-      queueLink.whenReady(REDIS_READY_TIMEOUT_MS),
-      cacheLink.whenReady(REDIS_READY_TIMEOUT_MS),
+      queueLink.whenReady(REDIS_READY_TIMEOUT_MS).then(() => requireLayout(queueLink, 'Set REDIS_CLUSTER=true.')),
+      cacheLink
+        .whenReady(REDIS_READY_TIMEOUT_MS)
+        .then(() => requireLayout(cacheLink, 'Start CACHE_REDIS_URL with redis+cluster://.')),
     ]);
     const store = createStore(connection, DATA_MIGRATIONS, urgentConnection);
     try {

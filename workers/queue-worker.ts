@@ -4,7 +4,7 @@ import { messageWithCauses } from '../shared/errors';
 import type { Log } from '../shared/log';
 import type { Metrics } from '../shared/metrics/metrics';
 import { countsOf } from '../shared/metrics/values';
-import type { RedisLink } from '../shared/redis/connect';
+import type { RedisLink } from '../shared/redis/link';
 import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
 import { undoClockSteps } from './maintenance/undo-clock-steps';

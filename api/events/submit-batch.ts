@@ -143,16 +143,7 @@ export interface BatchReceipt {
 
 type Deps = Pick<
   ApiContext,
-  | 'catalog'
-  | 'authorizer'
-  | 'eventQueue'
-  | 'withFsync'
-  | 'overload'
-  | 'secrets'
-  | 'metrics'
-  | 'queueLink'
-  | 'keys'
-  | 'keyedIdsFromMs'
+  'catalog' | 'authorizer' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys' | 'keyedIdsFromMs'
 >;
 
 /** Splits a batch's valid events into chunks and assigns the events' IDs. */
@@ -204,7 +195,7 @@ async function checkAdmitted(
  * as open. As a result, only a valid key with enough budget can make this process validate thousands of items.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
-  const { eventQueue, withFsync, overload, secrets, metrics, queueLink, keys } = deps;
+  const { eventQueue, overload, secrets, metrics, queueLink, keys } = deps;
   const { key, items, sentBytes, requestId, admitted } = sent;
   const tenant = tenantOf(key.partnerId, key.env);
   overload.check(tenant);
@@ -244,7 +235,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   const { openChunks, credential } = admission;
   const sharePercent = credential.queueSharePercent;
   const load = { openChunks, sentBytes: batch.sentBytes, authorizedAt, sharePercent };
-  await Promise.all([withFsync(() => eventQueue.add(chunks, load)), unmark(marked.slice(chunks.length))]);
+  await Promise.all([eventQueue.add(chunks, load), unmark(marked.slice(chunks.length))]);
   metrics.eventsSubmitted.accepted.inc(accepted);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
   return {

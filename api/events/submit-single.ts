@@ -31,7 +31,6 @@ type Deps = Pick<
   | 'authorizer'
   | 'store'
   | 'eventQueue'
-  | 'withFsync'
   | 'overload'
   | 'secrets'
   | 'metrics'
@@ -56,7 +55,7 @@ type Waiting = Coalesced<Single & { span: SpanContext | null }, SubmittedSingle>
  * a Redis script call, a chunk and a job.
  */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SubmittedSingle> {
-  const { eventQueue, withFsync, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
+  const { eventQueue, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
   const reusedKeys = createReusedKeys(deps);
   const accepted = metrics.eventsSubmitted.accepted;
 
@@ -118,7 +117,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     const { openChunks, credential } = admission;
     const { queueSharePercent: sharePercent } = credential;
     const spans = granted.map(({ item }) => item.span);
-    await withFsync(() => eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, sharePercent, spans }));
+    await eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, sharePercent, spans });
     accepted.inc(granted.length);
     const receivedAt = new Date(receivedAtMs).toISOString();
     granted.forEach(({ resolve, item }, index) => {

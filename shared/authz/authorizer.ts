@@ -5,7 +5,7 @@ import type { ParsedApiKey } from '../domain/api-key';
 import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
 import { MirError, overloaded } from '../errors';
 import { advancePastErasure } from '../redis/clock';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 import { type AuthorizeReply, scripts } from '../redis/scripts';
 import { ABANDONED_AFTER_MS } from '../queue/sweep-open-chunks';
@@ -146,29 +146,31 @@ export function createAuthorizer(deps: {
     const running = loading.get(key.hash);
     if (running) return running;
     const work = (async () => {
-      const epoch = epochNow();
       const token = randomUUID();
       const own = keySlot(key.tag, key.hash);
+      const lease = (slots: string[]): Promise<string> =>
+        scripts.leaseAuthority(redis, slots, [epochNow(), token, LEASE_MS]);
+      const fill = (slot: [string, string], epoch: string, row: Record<string, string | number>): Promise<number> =>
+        scripts.fillAuthority(redis, slot, [token, ROW_TTL_MS, epoch, ...Object.entries(row).flat()]);
+      let ownEpoch = '';
       const stored = await lookups.lookUp(key, async () => {
-        await scripts.leaseAuthority(redis, own, [epoch, token, LEASE_MS]);
+        ownEpoch = await lease(own);
         return store.key(key.hash, key.agent);
       });
       if (stored === 'AGENT_KEY_REVOKED') {
-        await writeTombstone(own, epoch);
+        await writeTombstone(own, ownEpoch);
         throw blocked(stored);
       }
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
-      await scripts.leaseAuthority(redis, slots.flat(), [epoch, token, LEASE_MS]);
+      const epoch = await lease(slots.flat());
       const { partnerId } = stored.facts;
       const [nodes, erasedAt] = await Promise.all([store.nodes(stored.path), store.latestErasure(partnerId)]);
       if (nodes.length !== stored.path.length) throw unknownKey();
       // Every server authorizes a key only after it has been loaded into that server. A server that lost the clock, or
       // whose clock is behind, therefore never assigns a time to an event that an earlier erasure covers.
       if (erasedAt) await advancePastErasure(redis, keys, partnerId, erasedAt);
-      const fill = (slot: [string, string], row: Record<string, string | number>): Promise<number> =>
-        scripts.fillAuthority(redis, slot, [token, ROW_TTL_MS, ...Object.entries({ run: epoch, ...row }).flat()]);
-      await Promise.all(nodes.map((node, n) => fill(slots[n]!, nodeRow(node))));
-      await fill(own, {
+      await Promise.all(nodes.map((node, n) => fill(slots[n]!, epoch, nodeRow(node))));
+      await fill(own, ownEpoch, {
         path: stored.path.join(' '),
         scopes: ` ${stored.facts.scopes.join(' ')} `,
         body: JSON.stringify(stored.facts),

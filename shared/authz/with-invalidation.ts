@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MirError, overloaded } from '../errors';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import { scripts } from '../redis/scripts';
 
 /**

@@ -1,7 +1,7 @@
 import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import type { IdentityRow, SignalsRow } from '../domain/signals';
 import { cacheSlotOf } from '../domain/partition';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 import { createVersionedCache } from './versioned-cache';
 
@@ -34,6 +34,7 @@ export function createSignalsCache({ link, keys, ttlSeconds }: Options) {
     {
       slotOf: (run, ref) => keys.signals(cacheSlotOf(ref), run, ref),
       leaseOf: (run, ref) => keys.signalsLease(cacheSlotOf(ref), run, ref),
+      groupOf: cacheSlotOf,
       encode: encodeRow,
       decode: decodeRow,
     },
@@ -47,6 +48,7 @@ export function createIdentityCache({ link, keys, ttlSeconds }: Options) {
     {
       slotOf: (run, ref) => keys.identity(run, ref),
       leaseOf: (run, ref) => keys.identityLease(run, ref),
+      groupOf: (ref) => ref,
       encode: ({ revision, members }) =>
         JSON.stringify([revision, members.map(({ userRef, tenant }) => [userRef, tenant])]),
       decode: (text) => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { coalesce } from '../concurrency/coalesce';
-import type { RedisLink } from '../redis/connect';
+import { groupBy } from '../domain/group-by';
+import type { RedisLink } from '../redis/link';
 import { scripts } from '../redis/scripts';
 import { pagesOf } from '../store/pages-of';
 
@@ -39,8 +40,16 @@ export const NO_FENCE: Fence = '';
 interface RowKind<Ref, Row> {
   slotOf: (run: string, ref: Ref) => string;
   leaseOf: (run: string, ref: Ref) => string;
+  /** Rows with the same group are on the same server of a Redis Cluster. */
+  groupOf: (ref: Ref) => string | number;
   encode: (row: Row) => string;
   decode: (text: string) => Row;
+}
+
+/** Does what read-signals.lua does, for an epoch that is known. MGET makes /resolve 5% faster than a script. */
+async function readOfEpoch(redis: RedisLink['client'], slots: string[], epoch: string): Promise<(string | null)[]> {
+  const texts = await redis.mget(slots);
+  return texts.map((text) => (text?.endsWith(epoch) ? text.slice(0, -epoch.length) : null));
 }
 
 /**
@@ -51,7 +60,7 @@ interface RowKind<Ref, Row> {
  */
 export function createVersionedCache<Ref extends string, Row extends { revision: number }>(
   { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },
-  { slotOf, leaseOf, encode, decode }: RowKind<Ref, Row>,
+  { slotOf, leaseOf, groupOf, encode, decode }: RowKind<Ref, Row>,
 ) {
   const redis = link.client;
 
@@ -62,48 +71,55 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
   };
   const namesOf = (run: string, refs: readonly Ref[]): string[] =>
     refs.flatMap((ref) => [slotOf(run, ref), leaseOf(run, ref)]);
-  const rowIn = (epoch: string, text: string | null): Row | null =>
-    text?.endsWith(epoch) ? decode(text.slice(0, -epoch.length)) : null;
+  /** Divides items into the parts that one script call may contain. */
+  const partsOf = <Item>(items: readonly Item[], refOf: (item: Item) => Ref): Item[][] => {
+    const groups = link.layout === 'cluster' ? groupBy(items, (item) => groupOf(refOf(item))) : [items];
+    return groups.flatMap((group) => [...pagesOf(group, MAX_KEYS_PER_CALL)]);
+  };
 
-  const read = coalesce<string, string | null>(
+  const read = coalesce<{ ref: Ref; runId: string; epoch: string }, string | null>(
     async (batch) => {
-      const texts = await redis.mget(batch.map(({ item }) => item));
+      const { epoch } = batch[0]!.item;
+      const slots = batch.map(({ item }) => slotOf(item.runId, item.ref));
+      const texts = await (link.layout === 'cluster'
+        ? scripts.readSignals(redis, slots, [epoch])
+        : readOfEpoch(redis, slots, epoch));
       batch.forEach(({ resolve }, n) => resolve(texts[n] ?? null));
     },
-    { maxItems: MAX_KEYS_PER_CALL },
+    {
+      maxItems: MAX_KEYS_PER_CALL,
+      keyOf: ({ ref, epoch }) => (link.layout === 'cluster' ? String(groupOf(ref)) : epoch),
+    },
   );
 
   return {
-    /** Returns the cached row, or null on a miss. Reads in the same tick share one MGET. */
+    /** Returns the cached row, or null on a miss. Reads in the same tick share a script call. */
     async get(ref: Ref): Promise<Row | null> {
-      const { runId, epoch } = currentServer();
-      return rowIn(epoch, await read(slotOf(runId, ref)));
+      const text = await read({ ref, ...currentServer() });
+      return text === null ? null : decode(text);
     },
 
     /** Returns the row if it has been written since the caller's miss. Otherwise, returns a lease to fill the slot. */
     async lease(ref: Ref): Promise<Row | RowLease<Ref>> {
       const { runId, epoch } = currentServer();
       const token = randomUUID();
-      const text = await scripts.leaseSignals(
-        redis,
-        [slotOf(runId, ref), leaseOf(runId, ref)],
-        [token, LEASE_MS, epoch],
-      );
-      return rowIn(epoch, text) ?? { ref, token, runId, epoch };
+      const slot: [string, string] = [slotOf(runId, ref), leaseOf(runId, ref)];
+      const [leasedIn, text] = await scripts.leaseSignals(redis, slot, [epoch, token, LEASE_MS]);
+      return text === undefined ? { ref, token, runId, epoch: leasedIn } : decode(text);
     },
 
     /** Fills the leased slot. Does nothing if the lease is no longer valid. */
     async refill({ ref, token, runId, epoch }: RowLease<Ref>, row: Row): Promise<void> {
       const ttl = row.revision === 0 ? EMPTY_TTL_SECONDS : ttlSeconds;
-      await scripts.refillSignals(redis, [slotOf(runId, ref), leaseOf(runId, ref)], [token, encode(row) + epoch, ttl]);
+      await scripts.refillSignals(redis, [slotOf(runId, ref), leaseOf(runId, ref)], [token, epoch, ttl, encode(row)]);
     },
 
     /** Takes the right to fill those of the slots that are empty. It expires after 10 s. */
     async fence(refs: readonly Ref[]): Promise<Fence> {
-      const { runId } = currentServer();
+      const { runId, epoch } = currentServer();
       const token = randomUUID();
-      const calls = [...pagesOf(refs, MAX_KEYS_PER_CALL)].map((part) =>
-        scripts.fenceSignals(redis, namesOf(runId, part), [token, LEASE_MS]),
+      const calls = partsOf(refs, (ref) => ref).map((part) =>
+        scripts.fenceSignals(redis, namesOf(runId, part), [epoch, token, LEASE_MS]),
       );
       await Promise.all(calls);
       return token;
@@ -112,13 +128,13 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
     /** Writes rows unless the cache has newer ones, or the slot is empty and the fence is no longer valid. */
     async putNewer(rows: readonly [Ref, Row][], fence: Fence): Promise<void> {
       const { runId, epoch } = currentServer();
-      const calls = [...pagesOf(rows, MAX_KEYS_PER_CALL)].map((part) => {
+      const calls = partsOf(rows, ([ref]) => ref).map((part) => {
         const names = namesOf(
           runId,
           part.map(([ref]) => ref),
         );
-        const texts = part.map(([, row]) => encode(row) + epoch);
-        return scripts.putNewerSignals(redis, names, [ttlSeconds, fence, ...texts]);
+        const texts = part.map(([, row]) => encode(row));
+        return scripts.putNewerSignals(redis, names, [epoch, ttlSeconds, fence, ...texts]);
       });
       await Promise.all(calls);
     },

@@ -1,3 +1,4 @@
+import { clusterUrl } from './redis-url';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { TierRules } from '../domain/tier';
@@ -106,6 +107,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
   }
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
   const s = parsed.data;
+  const redisUrl = s.REDIS_CLUSTER ? clusterUrl(s.REDIS_URL) : s.REDIS_URL;
   return {
     production: s.NODE_ENV === 'production',
     port: s.PORT,
@@ -117,8 +119,8 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     mail: mailOf(s),
     oidc: oidcOf(s),
     mongoUrl: s.MONGO_URL,
-    redisUrl: s.REDIS_URL,
-    cacheRedisUrl: s.CACHE_REDIS_URL ?? s.REDIS_URL,
+    redisUrl,
+    cacheRedisUrl: s.CACHE_REDIS_URL ?? redisUrl,
     redisTimeoutMs: s.REDIS_TIMEOUT_MS,
     keyspace: s.KEYSPACE,
     dataDir: s.DATA_DIR,

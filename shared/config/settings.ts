@@ -1,10 +1,20 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { messageOf } from '../errors';
+import { parseRedisUrl } from './redis-url';
 
 const MIB = 1024 * 1024;
 const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+const redisUrl = z.string().superRefine((url, context) => {
+  try {
+    parseRedisUrl(url);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+  }
+});
 
 /** What accepted events survive. deploy/docs/production.md describes each mode. */
 const QUEUE_DURABILITIES = ['everysec', 'fsync', 'replicated'] as const;
@@ -80,15 +90,16 @@ export const SETTINGS = {
     'MongoDB 7 or later, as a replica set. Include the database name in the path. `maxPoolSize` limits the connections of a process (default: 50, plus 16 for urgent operations of an API process).',
   ),
   REDIS_URL: setting(
-    z.string().regex(/^rediss?:\/\//, 'must start with redis:// or rediss://'),
-    'Redis 7+ or Valkey 8+ for queues and security state, with `noeviction` and AOF.',
+    redisUrl,
+    'Redis 7+ or Valkey 8+ for queues and security state, with `noeviction` and AOF. One server (`redis://host:6379`), several nodes of a Redis Cluster (`redis://host:6379,host:6379`), or the Sentinels of a primary (`redis+sentinel://host:26379,host:26379/mymaster`). `rediss` instead of `redis` uses TLS. See [scaling.md](scaling.md#redis).',
+  ),
+  REDIS_CLUSTER: setting(
+    flag.default(false),
+    'Set to `true` if `REDIS_URL` names only one node of a Redis Cluster, such as the configuration endpoint of a managed cluster.',
   ),
   CACHE_REDIS_URL: setting(
-    z
-      .string()
-      .regex(/^rediss?:\/\//, 'must start with redis:// or rediss://')
-      .optional(),
-    'Redis for cached signals. May evict keys. Defaults to `REDIS_URL`.',
+    redisUrl.optional(),
+    'Redis for cached signals, in the same forms as `REDIS_URL` (`redis+cluster://host:6379` is one node of a cluster). May evict keys. Defaults to `REDIS_URL`.',
   ),
   REDIS_TIMEOUT_MS: setting(
     positive.max(10_000).default(450),

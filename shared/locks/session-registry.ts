@@ -1,6 +1,6 @@
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import type { Store, StoreSession } from '../store/store';

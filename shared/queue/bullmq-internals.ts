@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 
@@ -57,7 +58,7 @@ export type JobState = 'none' | 'queued' | 'failed';
 const JOB_STATES: readonly JobState[] = ['none', 'queued', 'failed'];
 
 /** Returns the state of each job in one round trip. */
-export async function findJobs(redis: Redis, queue: QueueKeys, ids: readonly string[]): Promise<JobState[]> {
+export async function findJobs(redis: RedisClient, queue: QueueKeys, ids: readonly string[]): Promise<JobState[]> {
   const found = await scripts.findJobs(redis, [queue.failed], [queue.jobPrefix, ...ids]);
   return found.map((state) => JOB_STATES[state]!);
 }
@@ -66,18 +67,18 @@ export async function findJobs(redis: Redis, queue: QueueKeys, ids: readonly str
  * Returns whether a job has failed permanently. Safe for untrusted IDs, even if an ID matches another of the queue's
  * keys.
  */
-export async function isFailed(redis: Redis, queue: QueueKeys, id: string): Promise<boolean> {
+export async function isFailed(redis: RedisClient, queue: QueueKeys, id: string): Promise<boolean> {
   return (await redis.zscore(queue.failed, id)) !== null;
 }
 
 /** Returns the permanently failed jobs and the time when each one failed, most recent first. */
-export async function failedJobs(redis: Redis, queue: QueueKeys): Promise<{ id: string; atMs: number }[]> {
+export async function failedJobs(redis: RedisClient, queue: QueueKeys): Promise<{ id: string; atMs: number }[]> {
   const flat = await redis.zrevrange(queue.failed, 0, -1, 'WITHSCORES');
   return Array.from({ length: flat.length / 2 }, (_, n) => ({ id: flat[2 * n]!, atMs: Number(flat[2 * n + 1]) }));
 }
 
 /** Returns the number of jobs that workers are processing. */
-export async function countActive(redis: Redis, queue: QueueKeys): Promise<number> {
+export async function countActive(redis: RedisClient, queue: QueueKeys): Promise<number> {
   return redis.llen(queue.active);
 }
 
@@ -87,7 +88,7 @@ export const DELAY_STEP = 2 ** 12;
 const MAX_DELAYED = 1_000;
 
 /** Returns the IDs of jobs whose delays end after a time. */
-export async function jobsDelayedPast(redis: Redis, { delayed }: QueueKeys, atMs: number): Promise<string[]> {
+export async function jobsDelayedPast(redis: RedisClient, { delayed }: QueueKeys, atMs: number): Promise<string[]> {
   return redis.zrangebyscore(delayed, (atMs + 1) * DELAY_STEP, '+inf', 'LIMIT', 0, MAX_DELAYED);
 }
 
@@ -99,7 +100,7 @@ const MAX_CHECKED_LOCKS = 10_000;
  * Returns the number of locks.
  */
 export async function shortenJobLocks(
-  redis: Redis,
+  redis: RedisClient,
   { stalledCheck, active, jobPrefix }: QueueKeys,
   { lockMs, stalledCheckMs }: { lockMs: number; stalledCheckMs: number },
 ): Promise<number> {
@@ -108,13 +109,14 @@ export async function shortenJobLocks(
 }
 
 /** Returns the stored JSON payload of a job, or null if the job does not exist. */
-export async function storedPayload(redis: Redis, queue: QueueKeys, id: string): Promise<string | null> {
+export async function storedPayload(redis: RedisClient, queue: QueueKeys, id: string): Promise<string | null> {
   return redis.hget(queue.job(id), JOB_FIELDS.payload);
 }
 
 const SCAN_COUNT = 500;
 
-/** Yields every job, in any state, with its stored payload. May miss jobs that are added or removed during the scan. */
+/**
+ * Yields every job, in any state, with its stored payload. `redis` is the server that has the queue's keys. May miss jobs that are added or removed during the scan. */
 export async function* storedPayloads(redis: Redis, queue: QueueKeys): AsyncGenerator<{ id: string; data: string }> {
   const pattern = `${queue.jobPrefix.replaceAll(/[[\]*?\\]/g, '\\$&')}*`;
   const seen = new Set<string>();

@@ -1,7 +1,7 @@
 import { type BulkJobOptions, type Job, type JobsOptions, Queue } from 'bullmq';
 import { z } from 'zod';
 import type { Log } from '../log';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 
 /** Dead letters are kept as long as the receipts that report the outcomes of their events. */

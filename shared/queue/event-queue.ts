@@ -1,7 +1,8 @@
 import { MirError, overloaded } from '../errors';
 import type { Log } from '../log';
 import { NO_TRACING, type SpanContext, type Tracing } from '../tracing/tracing';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
+import { type FsyncGuard, NO_FSYNC } from '../redis/fsync-guard';
 import type { RedisKeys } from '../redis/keys';
 import { encodeChunk, EVENT_QUEUES, type EventChunk, type EventLane } from './event-chunk';
 import { discardChunks } from './finalize-chunks';
@@ -36,8 +37,8 @@ interface QueueLoad {
 
 export interface EventQueue {
   /**
-   * Adds the chunks of one tenant. Resolves once Redis has confirmed all of them. Throws OVERLOADED if Redis does not
-   * confirm them, if the queue is full, or if the authorization is so old that a sweep might remove the open markers
+   * Adds the chunks of one tenant. Resolves once all of them are as durable as the fsync guard requires. Throws
+   * OVERLOADED if Redis does not confirm them, if the queue is full, or if the authorization is so old that a sweep might remove the open markers
    * before the jobs are added (for example, because the process was paused). Throws QUEUE_SHARE_EXCEEDED if the
    * partner has reached its share of the queue.
    */
@@ -60,9 +61,10 @@ export function createEventQueue(deps: {
   keys: RedisKeys;
   log: Log;
   guard?: Pick<OverloadGuard, 'limits' | 'setQueuedBytes' | 'noteRefusal'>;
+  fsync?: FsyncGuard;
   tracing?: Tracing;
 }): EventQueue {
-  const { link, keys, log, guard, tracing = NO_TRACING } = deps;
+  const { link, keys, log, guard, fsync = NO_FSYNC, tracing = NO_TRACING } = deps;
   const producers = {
     interactive: EVENT_QUEUES.interactive.open({ link, keys, log }),
     bulk: EVENT_QUEUES.bulk.open({ link, keys, log }),
@@ -100,6 +102,7 @@ export function createEventQueue(deps: {
         bytes: Math.ceil(events.length * (sentBytes + ROW_BYTES)),
         cost: Math.ceil(events.length / EVENTS_PER_COST_UNIT),
       }));
+      const confirm = fsync.beforeWrite([keys.openChunks(tenant), keys.queuePrefix(EVENT_QUEUES[lane].name)]);
       try {
         await tracing.inSpan('enqueue', { 'mir.jobs': chunks.length, 'mir.lane': lane }, spans, async () => {
           const reserving = reserveBytes(link.client, keys, { lane, tenant, nowMs: receivedAtMs, limits }, entries);
@@ -111,6 +114,7 @@ export function createEventQueue(deps: {
           await requireReserved(reserved, chunks);
           await push(lane, chunks, reserved.starts);
         });
+        await confirm();
       } catch (error) {
         if (error instanceof MirError) throw error;
         throw overloaded('ENQUEUE_UNCONFIRMED', 2, error);

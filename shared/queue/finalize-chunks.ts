@@ -1,5 +1,5 @@
 import type { ChunkId, Tenant } from '../domain/ids';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import { DEAD_LETTER_AGE_SECONDS } from './define-queue';

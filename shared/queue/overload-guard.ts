@@ -3,7 +3,7 @@ import type { Tenant } from '../domain/ids';
 import { overloaded, messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Metrics } from '../metrics/metrics';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import { readInfo } from '../redis/info';
 import type { RedisKeys } from '../redis/keys';
 import {
@@ -66,13 +66,20 @@ export function createOverloadGuard(deps: {
   };
   const refresh = async (): Promise<void> => {
     if (link.runId() === null) return;
-    const [memory, bytes] = await Promise.all([readInfo(link.client, 'memory'), queuedBytes(link.client, keys)]);
-    const field = (name: string): number => Number(memory(name));
-    const max = field('maxmemory');
+    const [infos, bytes] = await Promise.all([
+      Promise.all(link.primaries().map((primary) => readInfo(primary, 'memory'))),
+      queuedBytes(link.client, keys),
+    ]);
+    const servers = infos.map((info) => ({ used: Number(info('used_memory')), max: Number(info('maxmemory')) }));
+    // The fullest server of a cluster decides, because any of them may be the one that an event needs.
+    const fullness = ({ used, max: limit }: { used: number; max: number }): number => (limit > 0 ? used / limit : 0);
+    const fullest = servers.toSorted((a, b) => fullness(b) - fullness(a))[0];
+    if (fullest === undefined) return;
+    const { used, max } = fullest;
     bound = max > 0 ? Math.min(maxQueuedBytes, max * MAX_SHARE_OF_REDIS) : maxQueuedBytes;
-    memoryPercent = max > 0 ? (field('used_memory') / max) * 100 : 0;
+    memoryPercent = fullness(fullest) * 100;
     metrics.queuedBytesLimit.set(bound);
-    metrics.queueMemoryBytes.set(field('used_memory'));
+    metrics.queueMemoryBytes.set(used);
     metrics.queueMemoryLimit.set(max > 0 ? (max * maxRedisMemoryPercent) / 100 : Number.POSITIVE_INFINITY);
     setQueuedBytes(bytes);
   };

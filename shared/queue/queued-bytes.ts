@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/link';
 import type { ChunkId, Tenant } from '../domain/ids';
 import { MirError, overloaded } from '../errors';
 import type { RedisKeys } from '../redis/keys';
@@ -61,7 +61,7 @@ function ledger(keys: RedisKeys): [string, string, string, string, string] {
 
 /** Reserves the bytes of a tenant's chunks. Enforces the limits only in the bulk lane. */
 export async function reserveBytes(
-  redis: Redis,
+  redis: RedisClient,
   keys: RedisKeys,
   { lane, tenant, nowMs, limits }: { lane: EventLane; tenant: Tenant; nowMs: number; limits: QueueLimits | null },
   chunks: readonly Reservation[],
@@ -81,17 +81,17 @@ export async function reserveBytes(
 }
 
 /** Releases the chunks' bytes. Ignores chunks without a reservation. */
-export async function releaseBytes(redis: Redis, keys: RedisKeys, chunkIds: ChunkId[]): Promise<void> {
+export async function releaseBytes(redis: RedisClient, keys: RedisKeys, chunkIds: ChunkId[]): Promise<void> {
   await scripts.releaseBytes(redis, ledger(keys), chunkIds);
 }
 
 /** Returns the total queued bytes of all partners. */
-export async function queuedBytes(redis: Redis, keys: RedisKeys): Promise<number> {
+export async function queuedBytes(redis: RedisClient, keys: RedisKeys): Promise<number> {
   return Number((await redis.get(keys.reservedBytes())) ?? 0);
 }
 
 /** Returns the tenant of a chunk, or null if the chunk has no reservation. */
-export async function tenantOfChunk(redis: Redis, keys: RedisKeys, chunkId: ChunkId): Promise<Tenant | null> {
+export async function tenantOfChunk(redis: RedisClient, keys: RedisKeys, chunkId: ChunkId): Promise<Tenant | null> {
   const value = await redis.hget(keys.reservations(), chunkId);
   return value === null ? null : parseReservation(value).tenant;
 }

@@ -1,4 +1,4 @@
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import { JOB_FIELDS, queueKeys, storedPayload } from './bullmq-internals';

@@ -1,5 +1,5 @@
 import type { ChunkId, Tenant } from '../domain/ids';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import { findJobs, type JobState, queueKeys } from './bullmq-internals';
 import { EVENT_QUEUES, type EventLane } from './event-chunk';
 import { discardChunks, finalizeChunks, type TenantChunk } from './finalize-chunks';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Log } from '../log';
-import type { RedisLink } from '../redis/connect';
+import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 import type { mailsQueue } from './mail-queue';

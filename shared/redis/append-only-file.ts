@@ -1,4 +1,4 @@
-import type { RedisLink } from './connect';
+import type { RedisLink } from './link';
 import type { RedisKeys } from './keys';
 
 /**

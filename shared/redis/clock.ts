@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { RedisClient } from './link';
 import { type PartnerId, tagOf } from '../domain/ids';
 import type { RedisKeys } from './keys';
 import { scripts } from './scripts';
@@ -10,7 +11,12 @@ export async function redisNowMs(client: Redis): Promise<number> {
 }
 
 /** Advances a partner's clock at least to `toMs`. Returns the clock's time in ms. */
-export function advanceClock(client: Redis, keys: RedisKeys, partnerId: PartnerId, toMs: number): Promise<number> {
+export function advanceClock(
+  client: RedisClient,
+  keys: RedisKeys,
+  partnerId: PartnerId,
+  toMs: number,
+): Promise<number> {
   return scripts.advanceClock(client, [keys.clock(tagOf(partnerId))], [toMs]);
 }
 
@@ -19,7 +25,7 @@ export function advanceClock(client: Redis, keys: RedisKeys, partnerId: PartnerI
  * from now on. Returns the clock's time in ms.
  */
 export function advancePastErasure(
-  client: Redis,
+  client: RedisClient,
   keys: RedisKeys,
   partnerId: PartnerId,
   erasedAt: Date,

@@ -1,6 +1,11 @@
 import type { Env, IdentityRef, Tenant } from '../domain/ids';
 import { envOf, partnerOf, tagOf } from '../domain/ids';
 
+/** Returns the part of a key that determines its slot in a Redis Cluster. */
+function hashTagOf(key: string): string {
+  return /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+}
+
 /**
  * Builds every Redis key. The part in braces is the Redis Cluster hash tag. All keys used by one script have the same
  * tag.
@@ -44,6 +49,8 @@ export function redisKeys(keyspace: string) {
     appendOnlyFile: (role: string) => `${p}:{aof}:file:${role}`,
     appendOnlyFileSweep: () => `${p}:{aof}:sweep`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
+    /** A probe on the server that has another key. */
+    fsyncProbeBeside: (key: string) => `${p}:{${hashTagOf(key)}}:fsync-probe`,
     /** Contains the token that processes use to agree on the server's epoch. */
     epochToken: () => `${p}:{epoch}:token`,
     /** Cached rows. The key contains the server's run ID, so rows from before a restart are never read. */

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './link';
 
 type Argument = string | number;
 
 /** Runs a Lua script, which Redis executes atomically. */
 type Script<Keys extends readonly string[], Args extends readonly Argument[], Reply> = (
-  redis: Redis,
+  redis: RedisClient,
   keys: Keys,
   args: Args,
 ) => Promise<Reply>;
@@ -68,23 +68,38 @@ export const scripts = {
       ...costGrantChunkIds: Argument[],
     ],
     AuthorizeReply
-  >('authorize', { uses: ['partner-clock'] }),
-  leaseAuthority: script<string[], [epoch: string, token: string, leaseMs: number], number>('lease-authority'),
-  fillAuthority: script<RowAndLease, [token: string, ttlMs: number, ...fieldsAndValues: Argument[]], number>(
-    'fill-authority',
-  ),
-  fenceAuthority: script<string[], [epoch: string, ttlMs: number, token: string], number>('fence-authority'),
+  >('authorize', { uses: ['partner-clock', 'server-epoch'] }),
+  leaseAuthority: script<string[], [epoch: string, token: string, leaseMs: number], string>('lease-authority', {
+    uses: ['server-epoch'],
+  }),
+  fillAuthority: script<
+    RowAndLease,
+    [token: string, ttlMs: number, epoch: string, ...fieldsAndValues: Argument[]],
+    number
+  >('fill-authority'),
+  fenceAuthority: script<string[], [epoch: string, ttlMs: number, token: string], number>('fence-authority', {
+    uses: ['server-epoch'],
+  }),
   removeFence: script<[clock: string, ...rowsAndLeases: string[]], [token: string], number>('remove-fence', {
     uses: ['partner-clock'],
   }),
   advanceClock: script<[clock: string], [floorMs: number], number>('advance-clock', { uses: ['partner-clock'] }),
 
-  fenceSignals: script<string[], [token: string, leaseMs: number], number>('fence-signals'),
-  putNewerSignals: script<string[], [ttlSeconds: number, token: string, ...rows: string[]], number>(
+  readSignals: script<string[], [epoch: string], (string | null)[]>('read-signals', { uses: ['server-epoch'] }),
+  fenceSignals: script<string[], [epoch: string, token: string, leaseMs: number], number>('fence-signals', {
+    uses: ['server-epoch'],
+  }),
+  putNewerSignals: script<string[], [epoch: string, ttlSeconds: number, token: string, ...rows: string[]], number>(
     'put-newer-signals',
+    { uses: ['server-epoch'] },
   ),
-  leaseSignals: script<RowAndLease, [token: string, leaseMs: number, epoch: string], string | null>('lease-signals'),
-  refillSignals: script<RowAndLease, [token: string, row: string, ttlSeconds: number], number>('refill-signals'),
+  leaseSignals: script<RowAndLease, [epoch: string, token: string, leaseMs: number], [epoch: string, row?: string]>(
+    'lease-signals',
+    { uses: ['server-epoch'] },
+  ),
+  refillSignals: script<RowAndLease, [token: string, epoch: string, ttlSeconds: number, row: string], number>(
+    'refill-signals',
+  ),
 
   reserveBytes: script<Ledger, Argument[], ReserveReply>('reserve-bytes'),
   releaseBytes: script<Ledger, string[], number>('release-bytes'),

@@ -1,3 +1,4 @@
+import { parseRedisUrl } from '../../shared/config/redis-url';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** A TCP proxy in front of Redis that delays some of the traffic, as for a process that is far away or busy. */
@@ -36,6 +37,8 @@ function forward(from: Socket, to: Socket): void {
 }
 
 export async function openSlowLink(redisUrl: string): Promise<SlowLink> {
+  // A cluster's nodes tell clients their own addresses, so a proxy would not be used.
+  if (parseRedisUrl(redisUrl).layout !== 'server') return { url: redisUrl, cut: () => {}, close: () => {} };
   const target = new URL(redisUrl);
   const open = new Set<Socket>();
   const server = createServer((near) => {

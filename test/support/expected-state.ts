@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
 import { anEvent } from './builders';
 import type { ApiClient, TestResponse } from './client';

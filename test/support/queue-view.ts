@@ -1,11 +1,12 @@
-import { Redis } from 'ioredis';
 import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
 import { type EventJobs, eventJobs } from './event-jobs';
+import type { RedisClient } from '../../shared/redis/link';
 import type { Harness } from './harness';
+import { workerLink } from './worker-link';
 
 /** Reads the queues over their own connection, which waits out an outage. The product's connections give up instead. */
 export interface QueueView {
-  redis: Redis;
+  redis: RedisClient;
   queue: EventJobs;
 }
 
@@ -18,10 +19,10 @@ const views = new WeakMap<ViewedMir, QueueView>();
 export function viewQueue(mir: ViewedMir): QueueView {
   const existing = views.get(mir);
   if (existing) return existing;
-  const redis = new Redis(mir.env['REDIS_URL']!, { maxRetriesPerRequest: null });
-  redis.on('error', () => undefined);
+  const link = workerLink(mir.env);
+  const redis = link.client;
   const { keys, log } = mir.ctx;
-  const deps = { link: { bullmq: { connection: redis } }, keys, log };
+  const deps = { link, keys, log };
   const queue = eventJobs(Object.values(EVENT_QUEUES).map((definition) => definition.inspect(deps)));
   mir.atClose(() => redis.disconnect());
   const view = { redis, queue };

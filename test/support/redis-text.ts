@@ -1,4 +1,4 @@
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 
 type Client = RedisLink['client'];
 
@@ -21,12 +21,17 @@ async function valueOf(client: Client, key: string): Promise<unknown> {
   }
 }
 
+/** Returns the names of all keys that match a pattern. */
+export async function redisKeysLike(link: RedisLink, pattern: string): Promise<string[]> {
+  return (await Promise.all(link.primaries().map((primary) => primary.keys(pattern)))).flat();
+}
+
 /**
  * Returns the names and values of all keys that match a pattern. Does not use DUMP, because DUMP compresses long
  * values.
  */
-export async function redisText(client: Client, ...patterns: string[]): Promise<string> {
-  const keys = (await Promise.all(patterns.map((pattern) => client.keys(pattern)))).flat();
-  const values = await Promise.all(keys.map((key) => valueOf(client, key)));
+export async function redisText(link: RedisLink, ...patterns: string[]): Promise<string> {
+  const keys = (await Promise.all(patterns.map((pattern) => redisKeysLike(link, pattern)))).flat();
+  const values = await Promise.all(keys.map((key) => valueOf(link.client, key)));
   return keys.map((key, n) => `${key} ${JSON.stringify(values[n])}`).join('\n');
 }

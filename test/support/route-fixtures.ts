@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { UnrecoverableError, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 import { anApplication } from './partners';
 import { type IdentityId, tenantOf } from '../../shared/domain/ids';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
@@ -13,6 +12,7 @@ import { invite, linkUser } from './link';
 import type { OidcServer } from './oidc-server';
 import { confirmedAccount, PASSWORD, tokenIn } from './people';
 import { waitUntil } from './wait-until';
+import { workerLink } from './worker-link';
 
 /** A driver's error text, as workers of earlier versions stored it. */
 const STORED_DRIVER_TEXT = 'connect ECONNREFUSED 127.0.0.1:6379';
@@ -118,15 +118,15 @@ export async function deadLetters({ ctx, env }: Harness, count: number): Promise
   const queue = ctx.queues.events;
   const ids = Array.from({ length: count }, () => `dead-${randomUUID()}`);
   await queue.addBulk(ids.map((jobId) => ({ name: eventsQueue.name, data: {}, opts: { jobId } })));
-  const connection = new Redis(env['REDIS_URL']!, { maxRetriesPerRequest: null });
+  const link = workerLink(env);
   const fail = (): Promise<never> => Promise.reject(new UnrecoverableError(STORED_DRIVER_TEXT));
-  const worker = new Worker(eventsQueue.name, fail, { connection, prefix: ctx.keys.queuePrefix(eventsQueue.name) });
+  const worker = new Worker(eventsQueue.name, fail, { ...link.bullmq, prefix: ctx.keys.queuePrefix(eventsQueue.name) });
   await waitUntil('the jobs have failed', async () => {
     const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
     return states.every((state) => state === 'failed');
   });
   await worker.close();
-  connection.disconnect();
+  await link.close();
   return ids;
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import { countActive, queueKeys } from '../../shared/queue/bullmq-internals';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
 import type { RedisKeys } from '../../shared/redis/keys';

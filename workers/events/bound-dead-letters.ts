@@ -5,7 +5,7 @@ import type { Log } from '../../shared/log';
 import { findJobs, queueKeys } from '../../shared/queue/bullmq-internals';
 import { recordFinalized } from '../../shared/queue/finalize-chunks';
 import type { DeadLetterQueue, InspectedQueues } from '../../shared/queue/queues';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 
 /**

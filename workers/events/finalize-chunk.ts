@@ -4,7 +4,7 @@ import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import { finalizeChunks, removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
 import type { RedisKeys } from '../../shared/redis/keys';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';

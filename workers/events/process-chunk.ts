@@ -15,7 +15,7 @@ import {
   eventsQueue,
 } from '../../shared/queue/event-chunk';
 import { redactStoredChunk } from '../../shared/queue/stored-chunk';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 import type { Store } from '../../shared/store/store';
 import { isErased } from '../../shared/store/users';

@@ -3,7 +3,7 @@ import { failedJobs, queueKeys } from '../../shared/queue/bullmq-internals';
 import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
 import { recordFinalized } from '../../shared/queue/finalize-chunks';
 import { readStoredChunk } from '../../shared/queue/stored-chunk';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 
 /**

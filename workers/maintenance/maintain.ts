@@ -3,7 +3,7 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { InspectedQueues } from '../../shared/queue/queues';
 import { redisNowMs } from '../../shared/redis/clock';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
@@ -58,7 +58,7 @@ export function maintain(deps: {
     repeat(SWEEP_EVERY_MS, 'abandoned chunk sweep', log, async () => {
       const isFirst = await scripts.takeLock(link.client, [keys.reservationSweep()], ['1', SWEEP_LOCK_MS]);
       if (isFirst === 0) return;
-      const swept = await sweepReservations(link, keys, await redisNowMs(link.client));
+      const swept = await sweepReservations(link, keys, await redisNowMs(link.primaryOf(keys.reservations())));
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
     repeat(FILES_EVERY_MS, 'append-only file check', log, async () => {

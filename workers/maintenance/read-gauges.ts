@@ -1,7 +1,7 @@
 import type { Gauge } from 'prom-client';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { forget } from '../../shared/metrics/values';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { queueStats } from '../../shared/queue/queue-stats';
 import { QUEUE_NAMES } from '../../shared/queue/queues';

@@ -1,6 +1,7 @@
+import type { Redis } from 'ioredis';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import { readInfo } from '../../shared/redis/info';
 
 /**
@@ -9,25 +10,33 @@ import { readInfo } from '../../shared/redis/info';
  * next start (seen on Valkey 9.1.2: "Bad file format"), while the server's memory is still complete.
  */
 export function createRewriteAfterWriteErrors(
-  link: Pick<RedisLink, 'client'>,
+  link: Pick<RedisLink, 'servers'>,
   role: string,
   log: Log,
 ): () => Promise<void> {
-  let failed = false;
-  return async () => {
-    const info = await readInfo(link.client, 'persistence');
+  const failed = new Set<string>();
+  const check = async (server: Redis): Promise<void> => {
+    const name = `${server.options.host}:${server.options.port}`;
+    const info = await readInfo(server, 'persistence');
     if (info('aof_enabled') !== '1') return;
     if (info('aof_last_write_status') === 'err') {
-      if (!failed) log.error({ role }, 'Redis cannot write its append-only file. Check its disk');
-      failed = true;
+      if (!failed.has(name))
+        log.error({ role, server: name }, 'Redis cannot write its append-only file. Check its disk');
+      failed.add(name);
       return;
     }
-    if (!failed) return;
-    await link.client.bgrewriteaof().catch((error: unknown) => {
+    if (!failed.has(name)) return;
+    await server.bgrewriteaof().catch((error: unknown) => {
       // Another worker may have started the rewrite.
       if (!/in progress|scheduled/i.test(messageOf(error))) throw error;
     });
-    failed = false;
-    log.warn({ role }, 'Redis can write its append-only file again. Rewriting it, because it may be damaged');
+    failed.delete(name);
+    log.warn(
+      { role, server: name },
+      'Redis can write its append-only file again. Rewriting it, because it may be damaged',
+    );
+  };
+  return async () => {
+    await Promise.all(link.servers().map(check));
   };
 }

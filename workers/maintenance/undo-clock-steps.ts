@@ -1,7 +1,7 @@
 import { Job, type Worker } from 'bullmq';
 import type { Log } from '../../shared/log';
 import { jobsDelayedPast, queueKeys, shortenJobLocks } from '../../shared/queue/bullmq-internals';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { repeat } from './repeat';
 

@@ -3,7 +3,7 @@ import type { ChunkId } from '../../shared/domain/ids';
 import { type EventChunkPayload, type EventRow, isRedacted } from '../../shared/queue/event-chunk';
 import { discardChunks } from '../../shared/queue/finalize-chunks';
 import { readStoredChunk, redactStoredChunk } from '../../shared/queue/stored-chunk';
-import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 import type { ErasureDoc } from '../../shared/store/erasures';
 

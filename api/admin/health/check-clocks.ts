@@ -1,4 +1,4 @@
-import type { RedisLink } from '../../../shared/redis/connect';
+import type { Redis } from 'ioredis';
 import { type Finding, fail, ok, warn } from './finding';
 
 const WARN_MS = 1_000;
@@ -16,9 +16,9 @@ export interface ClockReading {
 }
 
 /** Reads the clock of a Redis server. */
-export async function redisClock({ client }: RedisLink): Promise<ClockReading> {
+export async function redisClock(server: Redis): Promise<ClockReading> {
   const sentMs = Date.now();
-  const [seconds, micros] = await client.time();
+  const [seconds, micros] = await server.time();
   return { atMs: Number(seconds) * 1_000 + Number(micros) / 1_000, sentMs, receivedMs: Date.now() };
 }
 

@@ -1,16 +1,20 @@
+import type { Redis } from 'ioredis';
 import type { Config } from '../../../shared/config/config';
 import { messageWithCauses } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
-import type { RedisLink } from '../../../shared/redis/connect';
-import { createFsyncGuard } from '../../../shared/redis/with-fsync';
+import type { RedisLink } from '../../../shared/redis/link';
+import { createFsyncGuard } from '../../../shared/redis/fsync-guard';
 import { type FileRole, oldestErasure, readFileState } from '../../../shared/redis/append-only-file';
-import { type Info, readInfo } from '../../../shared/redis/info';
+import { type Info, parseInfo, readInfo } from '../../../shared/redis/info';
 import type { RedisKeys } from '../../../shared/redis/keys';
+import { readServerIdentity } from '../../../shared/redis/server-identity';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
 const MIN_MAJOR = 7;
 const READY_TIMEOUT_MS = 5_000;
 const MIB = 1024 * 1024;
+/** Slots of every Redis Cluster. */
+const CLUSTER_SLOTS = 16_384;
 const REPLICAS = 'queue replicas';
 const HOUR_MS = 3_600_000;
 /** Time within which a worker rewrites the append-only file after an erasure. */
@@ -90,7 +94,7 @@ async function checkDurability(link: RedisLink, keys: RedisKeys, config: Config,
     try {
       if (mode !== 'replicated') return [];
       return await guard
-        .withFsync(() => Promise.resolve())
+        .beforeWrite([keys.fsyncProbe()])()
         .then(
           () => [ok(REPLICAS, 'a replica has confirmed a write')],
           (error: unknown) => {
@@ -109,9 +113,9 @@ async function checkErasedContent(
   queueLink: RedisLink,
   keys: RedisKeys,
   role: FileRole,
-  info: Info,
+  infos: readonly Info[],
 ): Promise<Finding[]> {
-  if (info('aof_enabled') !== '1') return [];
+  if (infos.every((info) => info('aof_enabled') !== '1')) return [];
   const check = `${role} file`;
   const state = await readFileState(queueLink, keys, role);
   if (state.rejectedAt !== null) {
@@ -126,15 +130,52 @@ async function checkErasedContent(
   return [warn(check, found, 'check that workers are running, and read their logs: they rewrite the file')];
 }
 
-/** Checks the queue's Redis: version, eviction policy, append-only file, memory, replicas and durability. */
+/** Names a server in findings about a cluster. */
+function nameOf(link: RedisLink, { options: { host, port } }: Redis, check: string): string {
+  return link.layout === 'cluster' ? `${check} ${host}:${port}` : check;
+}
+
+/** Says which layout the link uses, and checks that it fits the server and that a cluster is complete. */
+async function checkLayout(link: RedisLink): Promise<Finding[]> {
+  const [server] = link.primaries();
+  if (link.layout !== 'cluster') {
+    const isNode = (await readInfo(server!, 'cluster'))('cluster_enabled') === '1';
+    const found = 'the server is a node of a Redis Cluster, but MIR connects to it as to a single server';
+    if (isNode) return [fail('redis', found, 'set REDIS_CLUSTER=true')];
+    return [ok('redis', link.layout === 'sentinel' ? 'layout: primary named by Sentinel' : 'layout: one server')];
+  }
+  const cluster = parseInfo(await server!.cluster('INFO'));
+  const primaries = link.primaries().length;
+  const replicas = link.servers().length - primaries;
+  const found = `layout: cluster of ${primaries} primaries and ${replicas} replicas`;
+  if (cluster('cluster_state') !== 'ok' || Number(cluster('cluster_slots_ok')) < CLUSTER_SLOTS) {
+    const problem = `${found}, and only ${cluster('cluster_slots_ok')} of ${CLUSTER_SLOTS} slots work`;
+    return [fail('redis', problem, 'run `redis-cli --cluster check`, and restart or replace failed nodes')];
+  }
+  const alone = await Promise.all(
+    link.primaries().map(async (node) => ((await readServerIdentity(node)).connectedReplicas === 0 ? [node] : [])),
+  );
+  const names = alone.flat().map(({ options: { host, port } }) => `${host}:${port}`);
+  if (names.length === 0) return [ok('redis', found)];
+  return [warn('redis', `${found}; without a replica: ${names.join(', ')}`, 'add a replica to each primary')];
+}
+
+/** Checks the queue's Redis: layout, version, eviction policy, append-only file, memory, replicas and durability. */
 export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
   const remedy = 'check the server at REDIS_URL';
   return checked('redis', remedy, async () => {
     await link.whenReady(READY_TIMEOUT_MS);
-    const info = await readInfo(link.client);
-    const findings = [checkVersion('redis', info), checkEviction(info), checkAppendOnly(info)];
-    findings.push(...checkMemory(info, config), ...(await checkErasedContent(link, keys, 'queue', info)));
-    findings.push(...checkReplicas(info), ...(await checkDurability(link, keys, config, log)));
+    const findings = await checkLayout(link);
+    const infos: Info[] = [];
+    for (const server of link.primaries()) {
+      const info = await readInfo(server);
+      infos.push(info);
+      const own = [checkVersion('redis', info), checkEviction(info), checkAppendOnly(info)];
+      own.push(...checkMemory(info, config), ...checkReplicas(info));
+      findings.push(...own.map((finding) => ({ ...finding, check: nameOf(link, server, finding.check) })));
+    }
+    findings.push(...(await checkErasedContent(link, keys, 'queue', infos)));
+    findings.push(...(await checkDurability(link, keys, config, log)));
     return findings;
   });
 }
@@ -148,15 +189,21 @@ export async function checkCacheStore(
 ): Promise<Finding[]> {
   return checked('cache', 'check the server at CACHE_REDIS_URL', async () => {
     await link.whenReady(READY_TIMEOUT_MS);
-    const info = await readInfo(link.client);
-    const findings = [checkVersion('cache', info)];
     const isOwn = config.cacheRedisUrl !== config.redisUrl;
-    if (isOwn && info('maxmemory_policy') === 'noeviction' && Number(info('maxmemory')) > 0) {
-      const found = 'maxmemory-policy is noeviction, so a full cache does not accept new rows';
-      findings.push(warn('cache', found, 'run CONFIG SET maxmemory-policy allkeys-lru'));
+    const findings: Finding[] = [];
+    const infos: Info[] = [];
+    for (const server of link.primaries()) {
+      const info = await readInfo(server);
+      infos.push(info);
+      const check = nameOf(link, server, 'cache');
+      findings.push(checkVersion(check, info));
+      if (isOwn && info('maxmemory_policy') === 'noeviction' && Number(info('maxmemory')) > 0) {
+        const found = 'maxmemory-policy is noeviction, so a full cache does not accept new rows';
+        findings.push(warn(check, found, 'run CONFIG SET maxmemory-policy allkeys-lru'));
+      }
     }
     if (isOwn && queueLink.runId() !== null) {
-      findings.push(...(await checkErasedContent(queueLink, keys, 'cache', info)));
+      findings.push(...(await checkErasedContent(queueLink, keys, 'cache', infos)));
     }
     return findings;
   });

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import { queueStats } from '../../../shared/queue/queue-stats';
 import { DEAD_LETTER_QUEUES } from '../../../shared/queue/queues';
-import type { RedisLink } from '../../../shared/redis/connect';
+import type { RedisLink } from '../../../shared/redis/link';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Store } from '../../../shared/store/store';
 import { type Finding, ok, warn } from './finding';

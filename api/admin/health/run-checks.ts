@@ -2,7 +2,8 @@ import { deriveSecrets } from '../../../shared/domain/subject';
 import type { Config } from '../../../shared/config/config';
 import { messageOf } from '../../../shared/errors';
 import { createLog } from '../../../shared/log';
-import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
+import { connectRedis } from '../../../shared/redis/connect';
+import type { RedisLink } from '../../../shared/redis/link';
 import { mailsQueue } from '../../../shared/queue/mail-queue';
 import { QUEUES } from '../../../shared/queue/queues';
 import { redisKeys } from '../../../shared/redis/keys';
@@ -41,11 +42,14 @@ async function examineMongo(config: Config, fingerprint: string, clocks: Clock[]
   }
 }
 
-async function readClock(of: string, link: RedisLink, clocks: Clock[]): Promise<void> {
-  await redisClock(link).then(
-    (reading) => clocks.push({ of, reading }),
-    () => undefined,
-  );
+async function readClocks(of: string, link: RedisLink, clocks: Clock[]): Promise<void> {
+  for (const server of link.primaries()) {
+    const { host, port } = server.options;
+    await redisClock(server).then(
+      (reading) => clocks.push({ of: link.layout === 'cluster' ? `${of} ${host}:${port}` : of, reading }),
+      () => undefined,
+    );
+  }
 }
 
 async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]> {
@@ -57,8 +61,8 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
   try {
     const findings = await checkQueueStore(queueLink, keys, config, log);
     findings.push(...(await checkCacheStore(cacheLink, queueLink, keys, config)));
-    await readClock('Redis', queueLink, clocks);
-    if (config.cacheRedisUrl !== config.redisUrl) await readClock('the cache', cacheLink, clocks);
+    await readClocks('Redis', queueLink, clocks);
+    if (config.cacheRedisUrl !== config.redisUrl) await readClocks('the cache', cacheLink, clocks);
     if (queueLink.runId() === null) return findings;
     for (const definition of QUEUES) {
       // Without a mail server, MIR does not queue emails or run a mail worker.

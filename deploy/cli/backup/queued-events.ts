@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { partnerOf } from '../../../shared/domain/ids';
 import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
-import type { RedisLink } from '../../../shared/redis/connect';
+import type { RedisLink } from '../../../shared/redis/link';
 import { queueKeys, storedPayloads } from '../../../shared/queue/bullmq-internals';
 import { decodeChunk, EVENT_QUEUES, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
 import { createEventQueue } from '../../../shared/queue/event-queue';
@@ -20,9 +20,10 @@ const FILE = 'queued-events.ndjson.gz';
  * the scan. If a job disappears during the scan, its events have been committed, so the database dump, which runs
  * afterward, contains them.
  */
-async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
+async function* jobsOf(link: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
   for (const { name } of Object.values(EVENT_QUEUES)) {
-    for await (const { id, data } of storedPayloads(client, queueKeys(keys, name))) {
+    const server = link.primaryOf(keys.queuePrefix(name));
+    for await (const { id, data } of storedPayloads(server, queueKeys(keys, name))) {
       yield Buffer.from(`${JSON.stringify({ id, data })}\n`);
     }
   }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { deriveSecrets } from '../../../shared/domain/subject';
 import type { Config } from '../../../shared/config/config';
 import { createLog } from '../../../shared/log';
-import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
+import { connectRedis } from '../../../shared/redis/connect';
+import type { RedisLink } from '../../../shared/redis/link';
 import { redisKeys } from '../../../shared/redis/keys';
 import { connectStore } from '../../../shared/store/connect';
 import { createStore, type Store } from '../../../shared/store/store';
@@ -76,14 +77,16 @@ async function fillBackup(config: Config, folder: string, log: LogLine): Promise
   });
 }
 
-async function holdsKeys({ client }: RedisLink, keyspace: string): Promise<boolean> {
-  for (const pattern of [`${keyspace}:*`, `{${keyspace}-*`]) {
-    let cursor = '0';
-    do {
-      const [next, found] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
-      if (found.length > 0) return true;
-      cursor = next;
-    } while (cursor !== '0');
+async function holdsKeys(link: RedisLink, keyspace: string): Promise<boolean> {
+  for (const server of link.primaries()) {
+    for (const pattern of [`${keyspace}:*`, `{${keyspace}-*`]) {
+      let cursor = '0';
+      do {
+        const [next, found] = await server.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
+        if (found.length > 0) return true;
+        cursor = next;
+      } while (cursor !== '0');
+    }
   }
   return false;
 }

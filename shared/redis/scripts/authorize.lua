@@ -8,7 +8,7 @@
 -- KEYS[2]  open chunks of the tenant: sorted set of chunk IDs, scored by the time of acceptance
 -- KEYS[3]  partner's clock, which assigns all times below, except those of the budgets
 --          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
--- ARGV[1]  server's epoch; rows from other epochs are ignored
+-- ARGV[1]  epoch for server_epoch(); rows from other epochs are ignored
 -- ARGV[2]  policy: `events`, `requests` or `control`
 -- ARGV[3]  required scope, or ''
 -- ARGV[4]  key prefix of node rows
@@ -37,15 +37,16 @@ local function hold(row)
   if ms and redis.call('PTTL', row) > tonumber(ms) then redis.call('PEXPIRE', row, ms) end
   return {'HOLD'}
 end
+local epoch = server_epoch(ARGV[1])
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
-if c[1] ~= ARGV[1] then return {'MISS'} end
+if c[1] ~= epoch then return {'MISS'} end
 if c[2] == '' then return hold(KEYS[1]) end
 if c[2] == 'AGENT_KEY_REVOKED' then return {c[2]} end
 local ids, caps, facts, rejection = {}, {}, {}, nil
 for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
 for i, id in ipairs(ids) do
   local node = redis.call('HMGET', ARGV[4] .. id, 'run', 'blocked', 'self', 'cap:' .. ARGV[2], 'facts')
-  if node[1] ~= ARGV[1] then return {'MISS'} end
+  if node[1] ~= epoch then return {'MISS'} end
   if node[2] ~= '' then
     if node[2] == 'HOLD' then return hold(ARGV[4] .. id) end
     if node[2] == 'AGENT_KEY_REVOKED' then return {node[2]} end

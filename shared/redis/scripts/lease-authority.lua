@@ -2,12 +2,13 @@
 -- Skips rows that belong to this epoch, including fenced rows.
 --
 -- KEYS     (row, lease) pairs
--- ARGV[1]  server's epoch
+-- ARGV[1]  epoch for server_epoch()
 -- ARGV[2]  reader's token
 -- ARGV[3]  lifetime of a lease in ms
 --
--- Returns 1.
+-- Returns the epoch, to which the rows will belong.
+local epoch = server_epoch(ARGV[1])
 for i = 1, #KEYS, 2 do
-  if redis.call('HGET', KEYS[i], 'run') ~= ARGV[1] then redis.call('SET', KEYS[i + 1], ARGV[2], 'PX', ARGV[3]) end
+  if redis.call('HGET', KEYS[i], 'run') ~= epoch then redis.call('SET', KEYS[i + 1], ARGV[2], 'PX', ARGV[3]) end
 end
-return 1
+return epoch

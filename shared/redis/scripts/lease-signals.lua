@@ -2,12 +2,13 @@
 --
 -- KEYS[1]  row
 -- KEYS[2]  lease on the row
--- ARGV[1]  reader's token
--- ARGV[2]  lifetime of the lease in ms
--- ARGV[3]  server's epoch; every valid row ends with the epoch
+-- ARGV[1]  epoch for server_epoch(). Every valid row ends with its epoch.
+-- ARGV[2]  reader's token
+-- ARGV[3]  lifetime of the lease in ms
 --
--- Returns the row if it has been written, otherwise nil.
+-- Returns { epoch, row without its epoch } if the row has been written, otherwise { epoch }.
+local epoch = server_epoch(ARGV[1])
 local row = redis.call('GET', KEYS[1])
-if row and string.sub(row, -#ARGV[3]) == ARGV[3] then return row end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return false
+if row and string.sub(row, -#epoch) == epoch then return {epoch, string.sub(row, 1, -#epoch - 1)} end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return {epoch}

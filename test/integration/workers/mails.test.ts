@@ -39,7 +39,7 @@ const waitingMails = ({ ctx }: Harness) => ctx.store.queuedMails.model.find().le
 /** Returns the values of all of this test's keys in Redis as text. */
 function allOfRedis({ ctx: { queueLink, keys, config } }: Harness): Promise<string> {
   const mailKeys = keys.queuePrefix('mails').replaceAll(/[{}]/g, '?');
-  return redisText(queueLink.client, `${config.keyspace}:*`, `${mailKeys}:*`);
+  return redisText(queueLink, `${config.keyspace}:*`, `${mailKeys}:*`);
 }
 
 const queueIsEmpty = async ({ ctx }: Harness): Promise<boolean> =>

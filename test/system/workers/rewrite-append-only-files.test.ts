@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Log } from '../../../shared/log';
 import { createLog } from '../../../shared/log';
 import { recordErasedContent, readFileState } from '../../../shared/redis/append-only-file';
-import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
+import { connectRedis } from '../../../shared/redis/connect';
+import type { RedisLink } from '../../../shared/redis/link';
 import { redisKeys } from '../../../shared/redis/keys';
 import {
   MIN_REWRITE_INTERVAL_MS,

@@ -126,7 +126,7 @@ describe('POST /v1/resolve for linked users', () => {
       { _id: identityRefOf(person, 'live') },
       { $pull: { members: { tenant: `${a.partnerId}:live` } } },
     );
-    await cacheLink.client.flushdb();
+    await Promise.all(cacheLink.primaries().map((primary) => primary.flushdb()));
     expect((await resolve(a.liveKey, 'one-sided')).body).toMatchObject({ linked: false, eventCount: 3 });
     expect((await resolve(b.liveKey, 'whole')).body).toMatchObject({ linked: true, eventCount: 4, partnerCount: 1 });
   });
@@ -142,7 +142,7 @@ describe('POST /v1/resolve for linked users', () => {
     const { liveKey } = partners[0]!;
     const cached = await resolve(liveKey, 'many-0');
     expect(cached.body).toMatchObject({ eventCount: 75, partnerCount: 6 });
-    await mir.ctx.cacheLink.client.flushdb();
+    await Promise.all(mir.ctx.cacheLink.primaries().map((primary) => primary.flushdb()));
     const stored = await resolve(liveKey, 'many-0');
     expect(stored.headers.get('x-signals-source')).toBe('store');
     const facts = ({ body }: TestResponse): unknown => ({ ...body, asOf: null, includesEventsThrough: null });

@@ -3,6 +3,7 @@ import { anEvent, someEvents } from '../../../support/builders';
 import type { TestResponse } from '../../../support/client';
 import { type Harness, startHarness } from '../../../support/harness';
 import { errorsOf, expectProblem } from '../../../support/problems';
+import { redisKeysLike } from '../../../support/redis-text';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -147,8 +148,10 @@ describe('POST /v1/resolve', () => {
     await mir.drained();
     const warm = await resolve({ userExternalId: 'cached' });
     expect(warm.headers.get('x-signals-source')).toBe('cache');
-    const keys = await mir.ctx.queueLink.client.keys(`${mir.env['KEYSPACE']}:*:signals:*`);
-    await mir.ctx.queueLink.client.del(...keys);
+    const { queueLink } = mir.ctx;
+    for (const key of await redisKeysLike(queueLink, `${mir.env['KEYSPACE']}:*:signals:*`)) {
+      await queueLink.client.del(key);
+    }
     const cold = await resolve({ userExternalId: 'cached' });
     expect(cold.headers.get('x-signals-source')).toBe('store');
     const facts = ({ body }: TestResponse): unknown => ({ ...body, asOf: 0, includesEventsThrough: 0 });

@@ -146,7 +146,7 @@ describe('account pages', () => {
       for await (const doc of store.connection.db!.collection(name).find())
         parts.push(`${name} ${JSON.stringify(doc)}`);
     }
-    for (const { client } of [queueLink, cacheLink]) parts.push(await redisText(client, `*${config.keyspace}*`));
+    for (const link of [queueLink, cacheLink]) parts.push(await redisText(link, `*${config.keyspace}*`));
     return parts.join('\n');
   }
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { UnrecoverableError, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { DEAD_LETTER_AGE_SECONDS } from '../../../../shared/queue/define-queue';
@@ -13,6 +12,7 @@ import { type Harness, startHarness, type TestPartner } from '../../../support/h
 import { waitUntil } from '../../../support/wait-until';
 import { asAdmin, auditOf } from '../../../support/partners';
 import { cli } from '../../../support/cli';
+import { workerLink } from '../../../support/worker-link';
 
 let h: Harness;
 let partner: TestPartner;
@@ -26,15 +26,18 @@ const mir = (...args: string[]) => cli(h.env, 'dead-letters', ...args);
 /** Runs a worker that fails every waiting job permanently. */
 async function failAll(): Promise<void> {
   const queue = h.ctx.queues.events;
-  const connection = new Redis(h.env['REDIS_URL']!, { maxRetriesPerRequest: null });
+  const link = workerLink(h.env);
   const reject = (): Promise<never> => Promise.reject(new UnrecoverableError('the disk was full'));
-  const worker = new Worker(eventsQueue.name, reject, { connection, prefix: h.ctx.keys.queuePrefix(eventsQueue.name) });
+  const worker = new Worker(eventsQueue.name, reject, {
+    ...link.bullmq,
+    prefix: h.ctx.keys.queuePrefix(eventsQueue.name),
+  });
   await waitUntil('all jobs have failed', async () => {
     const counts = await queue.getJobCounts('waiting', 'prioritized', 'active');
     return Object.values(counts).every((count) => count === 0);
   });
   await worker.close();
-  connection.disconnect();
+  await link.close();
 }
 
 /** Submits events that become a dead letter, and returns the dead letter's ID. */

@@ -23,7 +23,7 @@ beforeEach(async () => {
   partner = await mir.partner();
 });
 
-const serverNowMs = (): Promise<number> => redisNowMs(mir.ctx.queueLink.client);
+const serverNowMs = (): Promise<number> => redisNowMs(mir.ctx.queueLink.primaryOf(mir.ctx.keys.clock(partner.key.tag)));
 /** Stores the partner's clock as it was when the server's clock showed `serverMs`. */
 const setClock = (nowMs: number, serverMs: number): Promise<unknown> =>
   mir.ctx.queueLink.client.set(mir.ctx.keys.clock(partner.key.tag), `${nowMs} ${serverMs}`);

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 import {
   countActive,
   failedJobs,
@@ -18,9 +17,11 @@ import {
   storedPayloads,
 } from '../../../../shared/queue/bullmq-internals';
 import { queueStats } from '../../../../shared/queue/queue-stats';
+import type { RedisClient, RedisLink } from '../../../../shared/redis/link';
 import { redisKeys, type RedisKeys } from '../../../../shared/redis/keys';
 import { freshEnv } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
+import { workerLink } from '../../../support/worker-link';
 
 const ROOT = join(__dirname, '../../../..');
 const NAME = 'contract';
@@ -30,20 +31,23 @@ const HOUR_MS = 3_600_000;
 const env = freshEnv();
 const keys: RedisKeys = redisKeys(env['KEYSPACE']!);
 const of: QueueKeys = queueKeys(keys, NAME);
-let redis: Redis;
+let link: RedisLink;
+let redis: RedisClient;
 let queue: Queue;
 let worker: Worker;
 
-beforeAll(() => {
-  redis = new Redis(env['REDIS_URL']!, { maxRetriesPerRequest: null });
+beforeAll(async () => {
+  link = workerLink(env);
+  redis = link.client;
+  await link.whenReady(10_000);
 });
 afterAll(async () => {
-  await redis.quit();
+  await link.close();
 });
 beforeEach(async () => {
   const prefix = keys.queuePrefix(NAME);
-  queue = new Queue(NAME, { connection: redis, prefix });
-  worker = new Worker(NAME, null, { connection: redis, prefix });
+  queue = new Queue(NAME, { connection: link.client, prefix });
+  worker = new Worker(NAME, null, { connection: link.client, prefix });
   await worker.waitUntilReady();
 });
 afterEach(async () => {
@@ -98,7 +102,7 @@ describe('job locks after the clock of Redis has stepped back', () => {
 
   it("BullMQ's stalled check waits for the key that is shortened", async () => {
     const checking = new Worker(NAME, () => Promise.resolve(), {
-      connection: redis,
+      connection: link.client,
       prefix: keys.queuePrefix(NAME),
       stalledInterval: HOUR_MS,
     });
@@ -242,7 +246,7 @@ describe('BullMQ key layout', () => {
   it('stores the payload of each job in exactly one hash', async () => {
     await addJobInEachState();
     const ids: string[] = [];
-    for await (const { id, data } of storedPayloads(redis, of)) {
+    for await (const { id, data } of storedPayloads(link.primaryOf(of.jobPrefix), of)) {
       expect(JSON.parse(data)).toEqual({ state: id.slice('is-'.length) });
       ids.push(id);
     }

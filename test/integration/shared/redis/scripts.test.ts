@@ -1,17 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
 import { projectRoot } from '../../../../shared/project';
 import { scripts } from '../../../../shared/redis/scripts';
 import { testStores } from '../../../support/test-stores';
+import { workerLink } from '../../../support/worker-link';
 
 const FOLDER = join(projectRoot(), 'shared/redis/scripts');
 const files = readdirSync(FOLDER).filter((name) => name.endsWith('.lua'));
-const redis = new Redis(testStores().redisUrl);
+const link = workerLink({ REDIS_URL: testStores().redisUrl });
+const redis = link.client;
 
 describe('Lua scripts', () => {
-  afterAll(() => redis.quit());
+  afterAll(() => link.close());
 
   it('registers every script file', () => {
     const names = Object.keys(scripts).map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));

@@ -12,6 +12,7 @@ import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { viewQueue } from '../../../support/queue-view';
 import { waitUntil } from '../../../support/wait-until';
+import { workerLink } from '../../../support/worker-link';
 
 /** Number of failed attempts before a faulty step succeeds. Earlier versions gave up after 8 attempts of a job. */
 const FAILURES = 20;
@@ -44,10 +45,10 @@ async function processWith(faults: (deps: Deps) => Partial<Deps>, isDone: () => 
     signal,
     lane: 'interactive',
   };
-  const connection = queueLink.client.duplicate({ maxRetriesPerRequest: null });
+  const own = workerLink(mir.env);
   const faulty = { ...deps, ...faults(deps) };
   const worker = new Worker(eventsQueue.name, (job, token) => processChunk(faulty, job, token), {
-    connection,
+    ...own.bullmq,
     prefix: keys.queuePrefix(eventsQueue.name),
   });
   try {
@@ -57,7 +58,7 @@ async function processWith(faults: (deps: Deps) => Partial<Deps>, isDone: () => 
     });
   } finally {
     await worker.close();
-    connection.disconnect();
+    await own.close();
   }
 }
 

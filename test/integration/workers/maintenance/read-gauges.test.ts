@@ -11,6 +11,7 @@ import { growTree } from '../../../support/grow-tree';
 import { type Harness, startHarness } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
+import { workerLink } from '../../../support/worker-link';
 
 const HOUR_MS = 3_600_000;
 
@@ -82,11 +83,10 @@ describe('gaugeReadings', () => {
 
   it('reports how long the longest-running job has been active, regardless of queue order', async () => {
     const { queueLink, keys } = mir.ctx;
-    const connection = queueLink.client;
     const prefix = keys.queuePrefix(eventsQueue.name);
     const queue = mir.ctx.queues.events;
-    const blocking = connection.duplicate({ maxRetriesPerRequest: null, enableOfflineQueue: true });
-    const worker = new Worker(eventsQueue.name, null, { connection: blocking, prefix });
+    const own = workerLink(mir.env);
+    const worker = new Worker(eventsQueue.name, null, { ...own.bullmq, prefix });
     const longest = async (): Promise<number> => {
       const { readAll, shown } = createReader();
       await readAll();
@@ -103,11 +103,11 @@ describe('gaugeReadings', () => {
       for (const token of ['1', '2', '3']) taken.push(await worker.getNextJob(token));
       expect(await longest()).toBeLessThan(60);
       const key = queueKeys(keys, eventsQueue.name).job(taken[1]!.id!);
-      await connection.hset(key, JOB_FIELDS.takenAtMs, Date.now() - HOUR_MS);
+      await queueLink.client.hset(key, JOB_FIELDS.takenAtMs, Date.now() - HOUR_MS);
       expect(await longest()).toBeCloseTo(3_600, -2);
     } finally {
       await worker.close(true);
-      blocking.disconnect();
+      await own.close();
       await queue.obliterate({ force: true });
     }
   });
@@ -181,7 +181,7 @@ describe('gaugeReadings', () => {
       expect(await metrics.readAtSeconds.get()).toEqual(readAt);
     } finally {
       const { client } = own.ctx.queueLink;
-      await waitUntil('the connection has ended', () => client.status === 'end');
+      await waitUntil('the connection has ended', () => ['close', 'end'].includes(client.status));
       await client.connect();
       await own.close();
     }

@@ -7,6 +7,7 @@ import { rawCollection } from '../../../support/raw-collection';
 import { waitUntil } from '../../../support/wait-until';
 import { ERASURE_CONCURRENCY } from '../../../../workers/start-workers';
 import { PAGE_EVENTS, PAGES_PER_TURN } from '../../../../workers/users/delete-user-events';
+import { workerLink } from '../../../support/worker-link';
 
 const MANY = 40;
 /** As many erasures as the API orders at once for a partner. */
@@ -130,9 +131,13 @@ describe('erasures of several tenants', () => {
     const receiptId = await erase(busy, 'large');
     const delayed: string[] = [];
     const { erasures } = mir.ctx.queues;
-    const connection = mir.ctx.queueLink.client.duplicate({ maxRetriesPerRequest: null });
-    const reports = new QueueEvents(erasures.name, { connection, prefix: erasures.opts.prefix!, lastEventId: '0-0' });
-    mir.atClose(() => void reports.close().then(() => connection.disconnect()));
+    const own = workerLink(mir.env);
+    const reports = new QueueEvents(erasures.name, {
+      ...own.bullmq,
+      prefix: erasures.opts.prefix!,
+      lastEventId: '0-0',
+    });
+    mir.atClose(() => void reports.close().then(() => own.close()));
     reports.on('delayed', ({ jobId }) => {
       if (jobId.startsWith(receiptId)) delayed.push(jobId);
     });

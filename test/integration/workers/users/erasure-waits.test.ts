@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { type ChunkId, newChunkId, type Tenant, tenantOf } from '../../../../shared/domain/ids';
@@ -8,6 +9,7 @@ import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { asAdmin } from '../../../support/partners';
 import { waitUntil } from '../../../support/wait-until';
+import { workerLink } from '../../../support/worker-link';
 
 const TOKEN = 'taken by the test';
 const CLOCK_AHEAD_MS = 120_000;
@@ -52,9 +54,9 @@ const payloadOf = (chunkId: ChunkId): Promise<string | null> =>
 /** Takes the next job and finalizes its chunk, as a worker does before it completes or fails the job. */
 async function takeFinalized(): Promise<Job> {
   const { queueLink: link, keys, queues } = mir.ctx;
-  const connection = link.client.duplicate({ maxRetriesPerRequest: null });
-  const worker = new Worker(eventsQueue.name, undefined, { connection, prefix: queues.events.opts.prefix! });
-  mir.atClose(() => void worker.close().then(() => connection.disconnect()));
+  const own = workerLink(mir.env);
+  const worker = new Worker(eventsQueue.name, undefined, { ...own.bullmq, prefix: queues.events.opts.prefix! });
+  mir.atClose(() => void worker.close().then(() => own.close()));
   const job = await worker.getNextJob(TOKEN);
   await finalizeChunks(link, keys, [{ chunkId: job.id as ChunkId, tenant: tenant() }]);
   return job;
@@ -157,11 +159,15 @@ describe('an erasure', () => {
     for (const chunkId of [foreign, own]) await spoilLastEvent(chunkId);
     await mir.startWorkers();
     for (const chunkId of [foreign, own]) await failed(chunkId);
-    const monitor = await mir.ctx.queueLink.client.monitor();
+    // Connections of their own, because a cluster's client also sends commands to the servers.
+    const servers = mir.ctx.queueLink.primaries().map(({ options: { port, host } }) => new Redis(port!, host!));
+    const monitors = await Promise.all(servers.map((server) => server.monitor()));
     const commands: string[] = [];
-    monitor.on('monitor', (_time: string, args: string[]) => commands.push(args.join(' ')));
+    for (const monitor of monitors) {
+      monitor.on('monitor', (_time: string, args: string[]) => commands.push(args.join(' ')));
+    }
     await done(await erase('erased'));
-    monitor.disconnect();
+    for (const connection of [...monitors, ...servers]) connection.disconnect();
     const naming = (chunkId: ChunkId): boolean => commands.some((command) => command.includes(chunkId));
     expect([naming(own), naming(foreign)]).toEqual([true, false]);
     expect(await payloadOf(own)).not.toContain(`"note":"${SECRET}"`);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { connectRedis, type RedisLink } from '../../../../shared/redis/connect';
+import { connectRedis } from '../../../../shared/redis/connect';
+import type { RedisLink } from '../../../../shared/redis/link';
 import { createLog } from '../../../../shared/log';
 import { register } from '../../../support/agents';
 import { asAdmin, statusWith } from '../../../support/partners';

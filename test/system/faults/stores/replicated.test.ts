@@ -19,6 +19,7 @@ import { sentinelPairs } from '../../../support/sentinel';
 import type { TcpProxy } from '../../../support/open-tcp-proxy';
 import { tcpProxies } from '../../../support/tcp-proxy';
 import { succeeds, waitUntil } from '../../../support/wait-until';
+import { createFsyncGuard, type FsyncGuard } from '../../../../shared/redis/fsync-guard';
 
 const TURNS = 50;
 
@@ -91,15 +92,19 @@ describe('QUEUE_DURABILITY=replicated', () => {
   let replica: OwnStore;
   let replication: TcpProxy;
   let mir: Harness;
+  let guard: FsyncGuard;
   beforeAll(async () => {
     [primary, replica] = await Promise.all([ownRedis(REPLICATED), ownRedis(REPLICATED)]);
     replication = await proxy(primary.url);
     await follow(replica, replication);
     mir = await serve({ env: replicatedEnv(primary.url) });
+    const { queueLink: link, keys, log } = mir.ctx;
+    guard = await createFsyncGuard({ link, url: primary.url, mode: 'replicated', keys, log });
+    mir.atClose(() => void guard.close());
   });
 
   const waitUntilConfirmed = (): Promise<void> =>
-    waitUntil('writes are confirmed again', () => succeeds(mir.ctx.withFsync(() => Promise.resolve())));
+    waitUntil('writes are confirmed again', () => succeeds(guard.beforeWrite([])()));
 
   it.each([
     {
@@ -127,7 +132,7 @@ describe('QUEUE_DURABILITY=replicated', () => {
   });
 
   it('shares the next confirmation among all writes that arrive while it waits for the current one', async () => {
-    const { withFsync, queueLink } = mir.ctx;
+    const { queueLink } = mir.ctx;
     const countWaits = async (): Promise<number> =>
       Number(/cmdstat_waitaof:calls=(\d+)/.exec(await queueLink.client.info('commandstats'))?.[1] ?? 0);
     const before = await countWaits();
@@ -135,7 +140,7 @@ describe('QUEUE_DURABILITY=replicated', () => {
     primary.freeze();
     const written: Promise<unknown>[] = [];
     for (let n = 0; n < TURNS; n += 1) {
-      written.push(withFsync(() => Promise.resolve()));
+      written.push(guard.beforeWrite([])());
       await nextTurn();
     }
     primary.thaw();
@@ -145,26 +150,24 @@ describe('QUEUE_DURABILITY=replicated', () => {
   });
 
   it('does not confirm a write if the server has been a replica since the write', async () => {
-    const { withFsync, queueLink } = mir.ctx;
-    const failedOver = withFsync(async () => {
-      await queueLink.client.set('written', '3');
-      await onServer(primary, (server) =>
-        server.multi().call('REPLICAOF', '127.0.0.1', '1').call('REPLICAOF', 'NO', 'ONE').exec(),
-      );
-    });
-    await expect(failedOver).rejects.toMatchObject({ code: 'OVERLOADED' });
+    const { queueLink } = mir.ctx;
+    const confirm = guard.beforeWrite([]);
+    await queueLink.client.set('written', '3');
+    await onServer(primary, (server) =>
+      server.multi().call('REPLICAOF', '127.0.0.1', '1').call('REPLICAOF', 'NO', 'ONE').exec(),
+    );
+    await expect(confirm()).rejects.toMatchObject({ code: 'OVERLOADED' });
     await waitUntilConfirmed();
   });
 
   it('does not confirm a write if the server has restarted since the write', async () => {
-    const { withFsync, queueLink } = mir.ctx;
-    const restarted = withFsync(async () => {
-      await queueLink.client.set('written', '1');
-      await primary.kill();
-      await primary.restart();
-      await waitUntil('the server is back', () => queueLink.runId() !== null);
-    });
-    await expect(restarted).rejects.toMatchObject({ code: 'OVERLOADED' });
+    const { queueLink } = mir.ctx;
+    const confirm = guard.beforeWrite([]);
+    await queueLink.client.set('written', '1');
+    await primary.kill();
+    await primary.restart();
+    await waitUntil('the server is back', () => queueLink.runId() !== null);
+    await expect(confirm()).rejects.toMatchObject({ code: 'OVERLOADED' });
     await waitUntilConfirmed();
   });
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createLog } from '../../../../shared/log';
-import { connectRedis, type LinkRole, type RedisLink } from '../../../../shared/redis/connect';
+import { connectRedis } from '../../../../shared/redis/connect';
+import type { LinkRole, RedisLink } from '../../../../shared/redis/link';
 import { onServer } from '../../../support/failover';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { OwnStore } from '../../../support/own-store';
@@ -170,7 +171,7 @@ describe('connecting to Redis', () => {
     name.dropTraffic();
     expect(await link.client.set('written', 'after')).toBe('OK');
     // BullMQ monitors its blocking connection itself.
-    expect(blocking.options.socketTimeout).toBeUndefined();
+    expect(blocking.options).toMatchObject({ socketTimeout: undefined });
     blocking.disconnect();
   });
 });

@@ -1,8 +1,8 @@
+import type { Redis } from 'ioredis';
 import type { QueueDurability } from '../config/settings';
 import { overloaded } from '../errors';
 import type { Log } from '../log';
-import { connectRedis, type RedisLink } from './connect';
-import type { RedisKeys } from './keys';
+import { connectRedis } from './connect';
 import { requireDurability } from './require-durability';
 import { readServerIdentity } from './server-identity';
 
@@ -20,53 +20,35 @@ const MIN_WAIT_MS = 100;
 const REPLICA_POLL_MS = 50;
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/**
- * Runs a write to the queue Redis and returns its result once the write is as durable as QUEUE_DURABILITY requires.
- * Throws OVERLOADED if Redis does not confirm this durability. Rethrows errors from the write.
- */
-export type WithFsync = <T>(write: () => Promise<T>) => Promise<T>;
-
-export interface FsyncGuard {
-  withFsync: WithFsync;
+/** Confirms that a server has synced writes. */
+export interface FsyncConfirmer {
+  /** The identity of the server, or null while the confirmer is not connected to it. */
+  serverId(): string | null;
+  /**
+   * Resolves once the server with this identity, and a replica in `replicated` mode, have synced everything written so
+   * far. `probe` is a key of this server. Throws OVERLOADED if the server does not confirm this.
+   */
+  confirm(serverId: string | null, probe: string): Promise<void>;
   close(): Promise<void>;
 }
 
-const NO_WAIT: FsyncGuard = { withFsync: (write) => write(), close: () => Promise.resolve() };
-
 /**
- * Creates the fsync guard. In `everysec` mode, the guard does not wait. In `fsync` mode, it does not wait if the server
- * has `appendfsync always`, because each reply then follows an fsync. Otherwise, after the caller's write, it writes a
- * probe key on its own connection and sends WAITAOF. In `replicated` mode, a replica must have synced the write, too.
- * The confirmation counts only if it comes from the server that accepted the write, because a server that restarted or
- * was a replica in between may have lost the write. Throws if the server cannot provide the durability.
+ * Creates a confirmer with a connection of its own. Returns null if the server syncs before it replies. Throws if it
+ * cannot provide the durability.
  */
-export async function createFsyncGuard({
-  link,
-  url,
-  mode,
-  keys,
-  log,
-}: {
-  link: RedisLink;
-  url: string;
-  mode: QueueDurability;
-  keys: RedisKeys;
-  log: Log;
-}): Promise<FsyncGuard> {
-  if (mode === 'everysec' || !(await requireDurability(link.client, mode))) return NO_WAIT;
+export async function createFsyncConfirmer(
+  client: Redis,
+  { url, mode, log }: { url: string; mode: Exclude<QueueDurability, 'everysec'>; log: Log },
+): Promise<FsyncConfirmer | null> {
+  if (!(await requireDurability(client, mode))) return null;
   const own = connectRedis(url, { kind: 'request', timeoutMs: FSYNC_TIMEOUT_MS + 500 }, log);
   await own.whenReady(CONNECT_TIMEOUT_MS).catch(async (error: unknown) => {
     await own.close();
     throw error;
   });
-  const wait = fsyncWaiter(own, keys, mode === 'replicated' ? 1 : 0);
   return {
-    withFsync: async (write) => {
-      const serverId = link.serverId();
-      const result = await write();
-      await wait(serverId);
-      return result;
-    },
+    serverId: () => own.serverId(),
+    confirm: createWaiter(own.primaryOf(''), () => own.runId() !== null, mode === 'replicated' ? 1 : 0),
     close: () => own.close(),
   };
 }
@@ -81,6 +63,7 @@ class FsyncLate extends Error {
 
 interface Waiter {
   serverId: string | null;
+  probe: string;
   /** From `performance.now()`. */
   sinceMs: number;
   resolve: () => void;
@@ -92,21 +75,21 @@ interface Waiter {
  * far. Callers that arrive during a wait share the next one, because a connection processes its waits one after another.
  * `coalesce` is unsuitable, because it would start a wait in every turn of the event loop.
  */
-function fsyncWaiter(own: RedisLink, keys: RedisKeys, replicas: 0 | 1): (serverId: string | null) => Promise<void> {
+function createWaiter(client: Redis, isConnected: () => boolean, replicas: 0 | 1): FsyncConfirmer['confirm'] {
   /** Returns the identity of the server that confirmed the fsync. Rejects if the connection or the replica is lost. */
-  const confirm = async (timeoutMs: number): Promise<string> => {
-    if (own.runId() === null) throw new Error('not connected to the queue Redis');
+  const confirm = async (probe: string, timeoutMs: number): Promise<string> => {
+    if (!isConnected()) throw new Error('not connected to the queue Redis');
     const giveUpAt = performance.now() + timeoutMs;
-    const probe = own.client.set(keys.fsyncProbe(), '1');
+    const writing = client.set(probe, '1');
     for (;;) {
       const leftMs = Math.max(1, Math.ceil(giveUpAt - performance.now()));
       const waitMs = replicas > 0 ? Math.min(leftMs, REPLICA_POLL_MS) : leftMs;
       const [, [syncedServers, syncedReplicas], { serverId, connectedReplicas }] = await Promise.all([
-        probe,
+        writing,
         // Returns the counts after the timeout, too.
-        own.client.call('WAITAOF', '1', String(replicas), String(waitMs)) as Promise<[number, number]>,
+        client.call('WAITAOF', '1', String(replicas), String(waitMs)) as Promise<[number, number]>,
         // Redis runs this after the wait, so the result shows whether the server has been a replica since the write.
-        readServerIdentity(own.client),
+        readServerIdentity(client),
       ]);
       if (syncedServers >= 1 && syncedReplicas >= replicas) return serverId;
       if (connectedReplicas < replicas) throw new Error('no replica is connected to the queue Redis');
@@ -117,8 +100,9 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys, replicas: 0 | 1): (serverI
   let waiting: Waiter[] = [];
   const confirmAll = async (waiters: readonly Waiter[]): Promise<void> => {
     try {
-      const waitedMs = performance.now() - waiters[0]!.sinceMs;
-      const confirmedBy = await confirm(Math.max(MIN_WAIT_MS, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
+      const [{ probe, sinceMs }] = waiters as [Waiter, ...Waiter[]];
+      const waitedMs = performance.now() - sinceMs;
+      const confirmedBy = await confirm(probe, Math.max(MIN_WAIT_MS, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
       for (const waiter of waiters) {
         if (waiter.serverId === confirmedBy) waiter.resolve();
         else rejectWaiter(waiter, new Error('the queue Redis restarted or failed over after the write'));
@@ -140,9 +124,9 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys, replicas: 0 | 1): (serverI
     }
     running = false;
   };
-  return (serverId) =>
+  return (serverId, probe) =>
     new Promise((resolve, reject) => {
-      waiting.push({ serverId, sinceMs: performance.now(), resolve, reject });
+      waiting.push({ serverId, probe, sinceMs: performance.now(), resolve, reject });
       if (running) return;
       running = true;
       setImmediate(() => void run());
