@@ -1,4 +1,5 @@
-import { clusterUrl } from './redis-url';
+import { messageOf } from '../errors';
+import { clusterUrl, parseRedisUrl } from './redis-url';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { TierRules } from '../domain/tier';
@@ -99,6 +100,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     );
   }
   if (parsed.success) problems.push(...oidcProblems(parsed.data));
+  if (parsed.success && parsed.data.REDIS_CLUSTER) problems.push(...clusterProblems(parsed.data.REDIS_URL));
   if (parsed.success && tierRulesOf(parsed.data).tier3.minEvents < parsed.data.TIER_2_MIN_EVENTS) {
     problems.push('TIER_3_MIN_EVENTS: must not be less than TIER_2_MIN_EVENTS');
   }
@@ -146,6 +148,15 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     logLevel: s.LOG_LEVEL,
     drainTimeoutMs: s.DRAIN_TIMEOUT_MS,
   };
+}
+
+function clusterProblems(url: string): string[] {
+  try {
+    parseRedisUrl(clusterUrl(url));
+    return [];
+  } catch (error) {
+    return [`REDIS_URL: ${messageOf(error)}`];
+  }
 }
 
 const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);

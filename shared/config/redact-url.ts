@@ -1,4 +1,4 @@
-/** Removes the user name and password from a database URL. */
+/** Removes the user name and passwords from a database URL. */
 export function redactUrl(url: string): string {
-  return url.replace(/\/\/[^/]*@/, '//');
+  return url.replace(/\/\/[^/]*@/, '//').replace(/([?&]sentinelPassword=)[^&]*/, '$1…');
 }

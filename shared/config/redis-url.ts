@@ -64,6 +64,7 @@ export function parseRedisUrl(url: string): RedisEndpoint {
     const [name = '', db = '0'] = path.split('/').map(decodeURIComponent);
     if (name === '')
       throw new Error('must end with the name of the primary, for example redis+sentinel://host:26379/mymaster');
+    if (!/^\d+$/.test(db)) throw new Error('must select a database by its number, for example /mymaster/1');
     const sentinelPassword = new URLSearchParams(query).get('sentinelPassword');
     return { layout, sentinels: parseHosts(hosts, SENTINEL_PORT), name, db: Number(db), sentinelPassword, ...access };
   }
@@ -78,7 +79,8 @@ export function urlOfNode({ tls, username, password }: Login, address: string): 
   return `redis${tls ? 's' : ''}://${login === ':' ? '' : `${login}@`}${address}`;
 }
 
-/** Returns the URL of a cluster of which the given URL names one or more nodes. */
+/** Returns the URL of a cluster of which the given URL names one or more nodes. Throws if it cannot name a cluster. */
 export function clusterUrl(url: string): string {
+  if (parseRedisUrl(url).layout === 'sentinel') throw new Error('must not name Sentinels with REDIS_CLUSTER=true');
   return url.replace(/^redis(s?):/, 'redis$1+cluster:');
 }

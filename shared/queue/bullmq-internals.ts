@@ -116,7 +116,9 @@ export async function storedPayload(redis: RedisClient, queue: QueueKeys, id: st
 const SCAN_COUNT = 500;
 
 /**
- * Yields every job, in any state, with its stored payload. `redis` is the server that has the queue's keys. May miss jobs that are added or removed during the scan. */
+ * Yields every job, in any state, with its stored payload. `redis` is the server that has the queue's keys. May miss
+ * jobs that are added or removed during the scan.
+ */
 export async function* storedPayloads(redis: Redis, queue: QueueKeys): AsyncGenerator<{ id: string; data: string }> {
   const pattern = `${queue.jobPrefix.replaceAll(/[[\]*?\\]/g, '\\$&')}*`;
   const seen = new Set<string>();

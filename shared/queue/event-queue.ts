@@ -38,9 +38,9 @@ interface QueueLoad {
 export interface EventQueue {
   /**
    * Adds the chunks of one tenant. Resolves once all of them are as durable as the fsync guard requires. Throws
-   * OVERLOADED if Redis does not confirm them, if the queue is full, or if the authorization is so old that a sweep might remove the open markers
-   * before the jobs are added (for example, because the process was paused). Throws QUEUE_SHARE_EXCEEDED if the
-   * partner has reached its share of the queue.
+   * OVERLOADED if Redis does not confirm them, if the queue is full, or if the authorization is so old that a sweep
+   * might remove the open markers before the jobs are added (for example, because the process was paused). Throws
+   * QUEUE_SHARE_EXCEEDED if the partner has reached its share of the queue.
    */
   add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
   close(): Promise<void>;

@@ -16,6 +16,16 @@ function rejection(env: Record<string, string>): string {
 }
 
 describe('readConfig', () => {
+  it('rejects REDIS_CLUSTER=true with a URL that cannot name a cluster', () => {
+    for (const [REDIS_URL, problem] of [
+      ['redis+sentinel://a/mymaster', /REDIS_URL: must not name Sentinels/],
+      ['redis://a/3', /REDIS_URL: must not select a database/],
+    ] as const) {
+      expect(() => readConfig({ ...GOOD, REDIS_URL, REDIS_CLUSTER: 'true' })).toThrow(problem);
+    }
+    expect(readConfig({ ...GOOD, REDIS_URL: 'redis://a', REDIS_CLUSTER: 'true' }).redisUrl).toBe('redis+cluster://a');
+  });
+
   it('requires only the two store URLs, and has defaults for all other settings', () => {
     expect(readConfig(GOOD)).toMatchObject({
       production: false,

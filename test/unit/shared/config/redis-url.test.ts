@@ -56,6 +56,7 @@ describe('parsing a Redis URL', () => {
     ['redis://', /must start with redis/],
     ['redis://a,b:port', /"b:port" is not a host/],
     ['redis://a,b/3', /must not select a database/],
+    ['redis+sentinel://a/mymaster/one', /must select a database by its number/],
     ['redis+sentinel://a', /must end with the name of the primary/],
   ])('rejects %s', (url, message) => {
     expect(() => parseRedisUrl(url)).toThrow(message);
