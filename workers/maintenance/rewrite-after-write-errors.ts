@@ -3,6 +3,7 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { RedisLink } from '../../shared/redis/link';
 import { readInfo } from '../../shared/redis/info';
+import { REJECTION } from './rewrite-append-only-files';
 
 /**
  * Returns a function that rewrites a server's append-only file once the server can write to it again after errors, such
@@ -26,15 +27,20 @@ export function createRewriteAfterWriteErrors(
       return;
     }
     if (!failed.has(name)) return;
-    await server.bgrewriteaof().catch((error: unknown) => {
-      // Another worker may have started the rewrite.
-      if (!/in progress|scheduled/i.test(messageOf(error))) throw error;
-    });
+    const error = await server.bgrewriteaof().then(() => null, messageOf);
+    // Another worker may have started the rewrite.
+    if (error === null || /in progress|scheduled/i.test(error)) {
+      log.warn(
+        { role, server: name },
+        'Redis can write its append-only file again. Rewriting it, because it may be damaged',
+      );
+    } else if (REJECTION.test(error)) {
+      log.error(
+        { role, server: name, err: error },
+        'the append-only file may be damaged, but Redis rejects BGREWRITEAOF. Run it yourself before Redis restarts',
+      );
+    } else throw new Error(error);
     failed.delete(name);
-    log.warn(
-      { role, server: name },
-      'Redis can write its append-only file again. Rewriting it, because it may be damaged',
-    );
   };
   return async () => {
     await Promise.all(link.servers().map(check));

@@ -11,7 +11,7 @@ export const MIN_REWRITE_INTERVAL_MS = 60 * 60_000;
 export const REJECTED_RETRY_MS = 24 * 60 * 60_000;
 
 /** Errors from a server that never runs BGREWRITEAOF for this user, such as a managed server. */
-const REJECTION = /NOPERM|unknown command|disabled|not allowed|not supported/i;
+export const REJECTION = /NOPERM|unknown command|disabled|not allowed|not supported/i;
 
 interface Deps {
   /** Stores the state of both files. */
