@@ -16,7 +16,7 @@ import { createFsyncGuard } from '../shared/redis/fsync-guard';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createWakeUpQueue, erasuresQueue, type WakeUpQueue, webhooksQueue } from '../shared/queue/wake-up-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
-import { closeQueues, type InspectedQueues, inspectQueues } from '../shared/queue/queues';
+import { type InspectedQueues, inspectQueues } from '../shared/queue/queues';
 import { mailsQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep-open-chunks';
 import { type AuthorityStore, authorityStore } from '../shared/authz/authority-store';
@@ -143,7 +143,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
       await fsync.close();
       await eventQueue.close();
       await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue.close()]);
-      await closeQueues(queues);
+      await queues.close();
       await runtime.close();
     },
   };

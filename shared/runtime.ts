@@ -67,7 +67,7 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
   const metrics = createMetrics(service);
   const tracing = createTracing(config.tracing, service, log);
   const secrets = deriveSecrets(config.subjectPepper);
-  const keys = redisKeys(config.keyspace);
+  const keys = redisKeys(config.keyspace, config.eventQueueShards);
   const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs, epochKey: keys.epochToken() } as const;
   const queueLink = connectRedis(config.redisUrl, requests, log, tracing.telemetry);
   const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);

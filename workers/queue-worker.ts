@@ -25,6 +25,8 @@ interface QueueWorkerOptions {
   /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
   lockMs: number;
   stalledCheckMs: number;
+  /** Defaults to 0, which is the only shard of most queues. */
+  shard?: number;
   /** The longest delay of the queue's jobs. By default, delays may be long. */
   maxDelayMs?: number;
 }
@@ -47,10 +49,10 @@ export function queueWorkers(deps: {
   const { link, keys, log, metrics } = deps;
   const done = countsOf(metrics.jobsDone, QUEUE_NAMES);
   const failed = countsOf(metrics.jobsFailed, QUEUE_NAMES);
-  return ({ name }, work, { concurrency, lockMs, stalledCheckMs, maxDelayMs = null }) => {
+  return ({ name }, work, { concurrency, lockMs, stalledCheckMs, shard = 0, maxDelayMs = null }) => {
     const worker = new Worker(name, work, {
       ...link.bullmq,
-      prefix: keys.queuePrefix(name),
+      prefix: keys.queuePrefix(name, shard),
       concurrency,
       lockDuration: lockMs,
       stalledInterval: stalledCheckMs,
@@ -65,7 +67,7 @@ export function queueWorkers(deps: {
         resting = false;
       });
     });
-    undoClockSteps(deps, worker, { lockMs, stalledCheckMs, maxDelayMs });
+    undoClockSteps(deps, worker, shard, { lockMs, stalledCheckMs, maxDelayMs });
     worker.on('completed', () => done[name].inc());
     worker.on('failed', (job, error) => {
       const last = job?.finishedOn !== undefined;

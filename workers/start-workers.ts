@@ -7,9 +7,9 @@ import type { Runtime } from '../shared/runtime';
 import { cascadesQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { retryUntilAborted } from '../shared/concurrency/retry';
 import { connectRedis } from '../shared/redis/connect';
-import { EVENT_QUEUES, type EventLane } from '../shared/queue/event-chunk';
+import { currentShards, findEventShards } from '../shared/queue/event-shards';
 import { tenantOfChunk } from '../shared/queue/queued-bytes';
-import { closeQueues, inspectQueues } from '../shared/queue/queues';
+import { inspectQueues } from '../shared/queue/queues';
 import { createWakeUpQueue, erasuresQueue, type WakeUpDefinition, webhooksQueue } from '../shared/queue/wake-up-queue';
 import { authorityStore } from '../shared/authz/authority-store';
 import { revokeCascade } from './agents/revoke-cascade';
@@ -19,14 +19,14 @@ import { createCommitter } from './events/committer';
 import { createRegisterDeadLetters } from './events/register-dead-letters';
 import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
-import { createJobsInHand } from './events/jobs-in-hand';
-import { eventsIn, processChunk, RETRY_AFTER_MS } from './events/process-chunk';
+import { createEventWorkers } from './events/event-workers';
 import { createFinalizeChunk, createForgetChunk } from './events/finalize-chunk';
 import { createDeliveryPermits, deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
 import { mailsQueue } from '../shared/queue/mail-queue';
 import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
+import { repeat } from './maintenance/repeat';
 import { requeueLostJobs } from './maintenance/requeue-lost-jobs';
 import { queueWorkers } from './queue-worker';
 import { createFullTurns, deleteUserEvents, MAX_RECHECK_MS } from './users/delete-user-events';
@@ -34,13 +34,13 @@ import { createFullTurns, deleteUserEvents, MAX_RECHECK_MS } from './users/delet
 /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
 const JOB_LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
+/** How often a worker looks for jobs in shards of the event queues that `EVENT_QUEUE_SHARDS` does not include. */
+const SHARDS_EVERY_MS = 5_000;
 /**
  * Short, so that a dead worker's cascades resume quickly. Running the same cascade twice at the same time is harmless.
  */
 const CASCADE_LOCK_MS = 3_000;
 const CASCADE_STALLED_CHECK_MS = 1_000;
-/** Maximum number of interactive chunks that one process has in hand. Each contains few events. */
-const INTERACTIVE_CONCURRENCY = 64;
 /** Maximum number of cascades that one process runs concurrently. Each cascade has at most two open transactions. */
 const CASCADE_CONCURRENCY = 2;
 /** High, because a delivery mostly waits for a partner's server. */
@@ -49,8 +49,6 @@ const WEBHOOK_CONCURRENCY = 256;
 export const ERASURE_CONCURRENCY = 2;
 
 export interface RunningWorkers {
-  events: Worker;
-  cascades: Worker;
   /** Stops taking jobs, waits for the active jobs to finish, then closes its own connections. */
   stop(): Promise<void>;
 }
@@ -69,7 +67,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const committer = guardAgents(createCommitter(committerDeps), guardDeps);
   const finalize = createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal });
 
-  const tenantOf = (chunkId: ChunkId): Promise<Tenant | null> => tenantOfChunk(queueLink.client, keys, chunkId);
+  const tenantOf = (shard: number, chunkId: ChunkId): Promise<Tenant | null> =>
+    tenantOfChunk(queueLink.client, keys, shard, chunkId);
 
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
   const start = queueWorkers({ link, keys, log, metrics });
@@ -97,25 +96,15 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const queues = inspectQueues({ link: queueLink, keys, log });
   const forgetChunk = createForgetChunk({ link: queueLink, keys, log });
   const boundDeadLetters = createBoundDeadLetters({ link: queueLink, keys, queues, log });
-  const startEvents = (lane: EventLane, concurrency: number, onJob: (job: Job) => void = () => undefined): Worker => {
-    const process = (job: Job, token?: string): Promise<void> => {
-      onJob(job);
-      return processChunk({ ...chunkDeps, lane }, job, token);
-    };
-    const worker = start(EVENT_QUEUES[lane], process, { concurrency, ...lockOptions, maxDelayMs: RETRY_AFTER_MS });
-    worker.on('failed', (job) => {
-      if (job?.finishedOn !== undefined) void boundDeadLetters(EVENT_QUEUES[lane].name, job);
-    });
-    worker.on('completed', ({ id, data }) => {
-      void forgetChunk({ chunkId: id as ChunkId, tenant: (data as { tenant: Tenant }).tenant });
-    });
-    return worker;
-  };
-  const events = startEvents('interactive', INTERACTIVE_CONCURRENCY);
-  const jobsInHand = createJobsInHand(config.eventWorkerConcurrency);
-  const bulkEvents = startEvents('bulk', config.eventWorkerConcurrency, (job) => {
-    bulkEvents.concurrency = jobsInHand.limitAfter(eventsIn(job));
-  });
+  const fullJobs = config.eventWorkerConcurrency;
+  const eventWorkerDeps = { start, chunkDeps, lockOptions, fullJobs, boundDeadLetters, forgetChunk };
+  const eventWorkers = createEventWorkers(eventWorkerDeps);
+  eventWorkers.start(currentShards(keys));
+  // Processes with another number of shards may add jobs to others, or have left some there.
+  const startOnOtherShards = repeat(SHARDS_EVERY_MS, 'check of the event shards', log, async () =>
+    eventWorkers.start(await findEventShards(queueLink, keys)),
+  );
+  startOnOtherShards.run();
   const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
   const cascadeDeps = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
   const cascades = start(cascadesQueue, (job) => revokeCascade(cascadeDeps, cascadesQueue.parse(job).cascadeId), {
@@ -140,8 +129,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     { maxDelayMs: MAX_RECHECK_MS },
   );
   const mails = startMailsWorker(runtime, start);
-  const all = [events, bulkEvents, cascades, webhooks, erasures];
-  await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);
+  const others = [cascades, webhooks, erasures];
+  await Promise.all([...eventWorkers.all(), ...others].map((worker) => worker.waitUntilReady()).concat(mails.ready()));
 
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
@@ -170,15 +159,19 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const stopMaintenance = maintain(maintenanceDeps);
 
   return {
-    events,
-    cascades,
     stop: async () => {
+      startOnOtherShards.stop();
       stopMaintenance();
       stopOutbox();
       const deadline = setTimeout(() => giveUp.abort(new Error('worker stopping')), config.drainTimeoutMs);
-      await Promise.all([...all.map((worker) => worker.close()), mails.close(), sealer.stop()]);
+      await Promise.all([
+        eventWorkers.close(),
+        ...others.map((worker) => worker.close()),
+        mails.close(),
+        sealer.stop(),
+      ]);
       clearTimeout(deadline);
-      await closeQueues(queues);
+      await queues.close();
       await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue?.close()]);
       await link.close();
     },

@@ -23,8 +23,8 @@ interface PayloadFacts {
 interface DeadLetterKind {
   definition: Pick<(typeof QUEUES)[number], 'fields' | 'safeParse'>;
   facts(data: unknown): PayloadFacts;
-  beforeReplay(deps: KindDeps, job: Job, nowMs: number): Promise<void>;
-  afterDrop(deps: KindDeps, job: Job): Promise<void>;
+  beforeReplay(deps: KindDeps, job: Job, shard: number, nowMs: number): Promise<void>;
+  afterDrop(deps: KindDeps, job: Job, shard: number): Promise<void>;
 }
 
 const factsSchema = z.object({
@@ -42,7 +42,7 @@ const eventChunks: DeadLetterKind = {
     return read.success ? { ...read.data, events: read.data.events && read.data.events.length } : NO_FACTS;
   },
   /** Makes sure that erasures wait for the job, and counts the payload's bytes toward the queue's limit again. */
-  async beforeReplay({ keys, queueLink }, { id, data }, nowMs) {
+  async beforeReplay({ keys, queueLink }, { id, data }, shard, nowMs) {
     const { tenant } = eventChunks.facts(data);
     if (!tenant) return;
     const chunkId = id as ChunkId;
@@ -50,11 +50,11 @@ const eventChunks: DeadLetterKind = {
     if (!eventsQueue.safeParse(data).success) return;
     // The job keeps its lane and priority, so the reservation needs no cost.
     const entry = { chunkId, bytes: Buffer.byteLength(JSON.stringify(data)), cost: 0 };
-    await reserveBytes(queueLink.client, keys, { lane: 'interactive', tenant, nowMs, limits: null }, [entry]);
+    await reserveBytes(queueLink.client, keys, { shard, lane: 'interactive', tenant, nowMs, limits: null }, [entry]);
   },
-  async afterDrop({ keys, queueLink }, { id, data }) {
+  async afterDrop({ keys, queueLink }, { id, data }, shard) {
     const { tenant } = eventChunks.facts(data);
-    if (tenant) await discardChunks(queueLink, keys, [{ chunkId: id as ChunkId, tenant }]);
+    if (tenant) await discardChunks(queueLink, keys, [{ chunkId: id as ChunkId, tenant, shard }]);
   },
 };
 

@@ -4,7 +4,8 @@ import { MirError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import { failedJobs, isFailed, queueKeys } from '../../shared/queue/bullmq-internals';
 import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/define-queue';
-import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/queues';
+import { findEventShards, type ShardQueue, shardQueues } from '../../shared/queue/event-shards';
+import type { DeadLetterQueue } from '../../shared/queue/queues';
 import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
@@ -43,6 +44,7 @@ export interface DeadLetterDetail extends DeadLetter {
 
 interface Found {
   queue: DeadLetterQueue;
+  shard: number;
   job: Job;
 }
 
@@ -87,6 +89,7 @@ function present(found: Found): DeadLetter {
 
 interface DeadLetterPosition {
   queue: DeadLetterQueue;
+  shard: number;
   id: string;
   atMs: number;
 }
@@ -96,20 +99,21 @@ async function findDeadLetters(
   { keys, queueLink }: DeadLetterDeps,
   only?: DeadLetterQueue,
 ): Promise<DeadLetterPosition[]> {
-  const positionsIn = async (queue: DeadLetterQueue): Promise<DeadLetterPosition[]> => {
-    const failed = await fromQueue(failedJobs(queueLink.client, queueKeys(keys, queue)));
-    return failed.map((job) => ({ queue, ...job }));
+  const positionsIn = async ({ queue, shard }: ShardQueue): Promise<DeadLetterPosition[]> => {
+    const failed = await fromQueue(failedJobs(queueLink.client, queueKeys(keys, queue, shard)));
+    return failed.map((job) => ({ queue, shard, ...job }));
   };
-  const all = await Promise.all(DEAD_LETTER_QUEUES.filter((queue) => !only || queue === only).map(positionsIn));
+  const kept = shardQueues(await fromQueue(findEventShards(queueLink, keys)));
+  const all = await Promise.all(kept.filter(({ queue }) => !only || queue === only).map(positionsIn));
   return all.flat().sort((a, b) => b.atMs - a.atMs || (a.id < b.id ? 1 : -1));
 }
 
 async function find({ queues, keys, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
-  for (const name of DEAD_LETTER_QUEUES) {
+  for (const { queue, shard } of shardQueues(await fromQueue(findEventShards(queueLink, keys)))) {
     // Check the failed set first, because an arbitrary ID could name one of the queue's internal keys.
-    if (!(await fromQueue(isFailed(queueLink.client, queueKeys(keys, name), id)))) continue;
-    const job = await fromQueue(queues[name].getJob(id));
-    if (job) return { queue: name, job: job as Job };
+    if (!(await fromQueue(isFailed(queueLink.client, queueKeys(keys, queue, shard), id)))) continue;
+    const job = await fromQueue(queues.ofShard(queue, shard).getJob(id));
+    if (job) return { queue, shard, job: job as Job };
   }
   return null;
 }
@@ -137,10 +141,12 @@ export async function listDeadLetters(
   const all = await findDeadLetters(deps, query.queue);
   const rest = after ? all.filter(({ atMs, id }) => atMs < after.atMs || (atMs === after.atMs && id < after.id)) : all;
   const page = rest.slice(0, query.limit);
-  const jobs = await fromQueue(Promise.all(page.map(({ queue, id }) => deps.queues[queue].getJob(id))));
+  const jobs = await fromQueue(
+    Promise.all(page.map(({ queue, shard, id }) => deps.queues.ofShard(queue, shard).getJob(id))),
+  );
   const last = page.at(-1);
   return {
-    data: jobs.flatMap((job, n) => (job ? [present({ queue: page[n]!.queue, job: job as Job })] : [])),
+    data: jobs.flatMap((job, n) => (job ? [present({ ...page[n]!, job: job as Job })] : [])),
     nextCursor: rest.length > page.length && last ? encryptCursor(key, 'admin', [last.atMs, last.id]) : null,
   };
 }
@@ -182,8 +188,11 @@ async function auditAction(
 
 const QUEUED_STATES = new Set<string>(['waiting', 'prioritized', 'active', 'delayed']);
 
-async function isQueued({ queues }: DeadLetterDeps, id: string): Promise<boolean> {
-  const states = await fromQueue(Promise.all(DEAD_LETTER_QUEUES.map((name) => queues[name].getJobState(id))));
+async function isQueued({ queues, keys, queueLink }: DeadLetterDeps, id: string): Promise<boolean> {
+  const all = shardQueues(await fromQueue(findEventShards(queueLink, keys)));
+  const states = await fromQueue(
+    Promise.all(all.map(({ queue, shard }) => queues.ofShard(queue, shard).getJobState(id))),
+  );
   return states.some((state) => QUEUED_STATES.has(state));
 }
 
@@ -203,7 +212,7 @@ export async function replayDeadLetter(
     throw notFound();
   }
   await auditAction(deps, found, 'dead-letter.replayed', auditContext);
-  await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, auditContext.at.getTime()));
+  await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, found.shard, auditContext.at.getTime()));
   try {
     // `attemptsStarted` is not reset, so the worker also refreshes users whose events an earlier attempt may have
     // committed.
@@ -246,6 +255,6 @@ export async function dropDeadLetter(
   const found = await read(deps, id);
   await auditAction(deps, found, 'dead-letter.dropped', auditContext);
   await fromQueue(found.job.remove());
-  await fromQueue(DEAD_LETTER_KINDS[found.queue].afterDrop(deps, found.job));
+  await fromQueue(DEAD_LETTER_KINDS[found.queue].afterDrop(deps, found.job, found.shard));
   return { id, status: 'DROPPED' };
 }

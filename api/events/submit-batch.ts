@@ -6,7 +6,6 @@ import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '.
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
 import { type FieldError, MAX_LISTED_ERRORS } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
-import { discardChunks } from '../../shared/queue/finalize-chunks';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
@@ -143,7 +142,7 @@ export interface BatchReceipt {
 
 type Deps = Pick<
   ApiContext,
-  'catalog' | 'authorizer' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys' | 'keyedIdsFromMs'
+  'catalog' | 'authorizer' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'keyedIdsFromMs'
 >;
 
 /** Splits a batch's valid events into chunks and assigns the events' IDs. */
@@ -195,7 +194,7 @@ async function checkAdmitted(
  * as open. As a result, only a valid key with enough budget can make this process validate thousands of items.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
-  const { eventQueue, overload, secrets, metrics, queueLink, keys } = deps;
+  const { eventQueue, overload, secrets, metrics } = deps;
   const { key, items, sentBytes, requestId, admitted } = sent;
   const tenant = tenantOf(key.partnerId, key.env);
   overload.check(tenant);
@@ -218,7 +217,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   }
   // If Redis does not respond, the markers remain until the sweep removes them.
   const unmark = (chunks: typeof marked): Promise<void> =>
-    chunks.length > 0 ? discardChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
+    chunks.length > 0 ? eventQueue.discard(chunks).catch(() => undefined) : Promise.resolve();
   const batch = await checkAdmitted(deps, sent, admission, nowMs).catch(async (error: unknown) => {
     await unmark(marked);
     throw error;

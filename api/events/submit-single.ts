@@ -5,7 +5,6 @@ import { signReceipt } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { SpanContext } from '../../shared/tracing/tracing';
-import { discardChunks } from '../../shared/queue/finalize-chunks';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
@@ -28,16 +27,7 @@ export interface SubmittedSingle {
 
 type Deps = Pick<
   ApiContext,
-  | 'authorizer'
-  | 'store'
-  | 'eventQueue'
-  | 'overload'
-  | 'secrets'
-  | 'metrics'
-  | 'tracing'
-  | 'queueLink'
-  | 'keys'
-  | 'keyedIdsFromMs'
+  'authorizer' | 'store' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'tracing' | 'keyedIdsFromMs'
 >;
 
 export interface Single {
@@ -55,7 +45,7 @@ type Waiting = Coalesced<Single & { span: SpanContext | null }, SubmittedSingle>
  * a Redis script call, a chunk and a job.
  */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SubmittedSingle> {
-  const { eventQueue, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
+  const { eventQueue, overload, secrets, metrics, tracing, keyedIdsFromMs } = deps;
   const reusedKeys = createReusedKeys(deps);
   const accepted = metrics.eventsSubmitted.accepted;
 
@@ -106,7 +96,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     }
     if (admitted.length === 0) return;
     const granted = stillAllowed(admission, admitted);
-    if (granted.length === 0) return await discardChunks(queueLink, keys, [{ chunkId, tenant }]);
+    if (granted.length === 0) return await eventQueue.discard([{ chunkId, tenant }]);
     const receivedAtMs = admission.nowMs!;
     const keyedIds = receivedAtMs >= keyedIdsFromMs;
     const events = granted.map(({ item }, index) => assignEventId(item.event, chunkId, index, keyedIds));

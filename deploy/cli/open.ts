@@ -4,7 +4,7 @@ import { openRuntime } from '../../shared/runtime';
 import type { Config } from '../../shared/config/config';
 import { createEventQueue } from '../../shared/queue/event-queue';
 import { createCascadeQueue } from '../../shared/queue/cascade-queue';
-import { closeQueues, inspectQueues } from '../../shared/queue/queues';
+import { inspectQueues } from '../../shared/queue/queues';
 import { authorityStore } from '../../shared/authz/authority-store';
 import type { ApiContext } from '../../api/context';
 import type { AuditContext } from '../../api/db/audit-context';
@@ -42,7 +42,7 @@ export async function openCliContext(config: Config): Promise<CliContext> {
     close: async () => {
       await eventQueue.close();
       await cascadeQueue.close();
-      await closeQueues(queues);
+      await queues.close();
       await runtime.close();
     },
   };

@@ -51,6 +51,7 @@ export interface Config {
   subjectPepper: string;
   queueDurability: QueueDurability;
   maxQueuedBytes: number;
+  eventQueueShards: number;
   maxRedisMemoryPercent: number;
   eventWorkerConcurrency: number;
   defaultLimits: { eventsPerMinute: number; requestsPerMinute: number };
@@ -130,6 +131,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     subjectPepper: s.SUBJECT_PEPPER ?? developmentPepper(s.MONGO_URL),
     queueDurability: s.QUEUE_DURABILITY,
     maxQueuedBytes: s.MAX_QUEUED_BYTES,
+    eventQueueShards: s.EVENT_QUEUE_SHARDS,
     maxRedisMemoryPercent: s.MAX_REDIS_MEMORY_PERCENT,
     eventWorkerConcurrency: s.EVENT_WORKER_CONCURRENCY,
     defaultLimits: {

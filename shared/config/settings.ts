@@ -6,6 +6,8 @@ import { parseRedisUrl } from './redis-url';
 const MIB = 1024 * 1024;
 const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
+/** Maximum number of shards of the event queues. */
+export const MAX_EVENT_SHARDS = 16;
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
 const redisUrl = z.string().superRefine((url, context) => {
@@ -135,6 +137,10 @@ export const SETTINGS = {
   MAX_QUEUED_BYTES: setting(
     positive.default(256 * MIB),
     'Maximum total size of queued event payloads in bytes. Above this limit, or above half of the Redis `maxmemory`, `POST /v1/events` returns 503.',
+  ),
+  EVENT_QUEUE_SHARDS: setting(
+    positive.max(MAX_EVENT_SHARDS).default(1),
+    'Number of shards of the event queues, each with its own Redis Cluster slots. A partner uses one of them, and each has an equal part of `MAX_QUEUED_BYTES`. On one Redis server, use 1. See [scaling.md](scaling.md#redis-cluster).',
   ),
   MAX_REDIS_MEMORY_PERCENT: setting(
     positive.max(95).default(75),

@@ -9,10 +9,16 @@ export function overloadSeries({ registers }: In) {
       help: 'Submissions rejected because the partner had reached its share of the queue.',
       registers,
     }),
-    queuedBytes: new Gauge({ name: 'mir_queued_bytes', help: 'Event payload bytes in the queue.', registers }),
+    queuedBytes: new Gauge({
+      name: 'mir_queued_bytes',
+      help: 'Event payload bytes in a shard of the event queues.',
+      labelNames: ['shard'],
+      registers,
+    }),
     queuedBytesLimit: new Gauge({
       name: 'mir_queued_bytes_limit',
-      help: 'Queued bytes at which POST /v1/events starts to return 503.',
+      help: 'Queued bytes at which POST /v1/events starts to return 503 to the partners of a shard.',
+      labelNames: ['shard'],
       registers,
     }),
     queueMemoryBytes: new Gauge({

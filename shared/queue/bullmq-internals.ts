@@ -38,8 +38,8 @@ export interface QueueKeys {
   failed: string;
 }
 
-export function queueKeys(keys: RedisKeys, queue: string): QueueKeys {
-  const jobPrefix = `${keys.queuePrefix(queue)}:${queue}:`;
+export function queueKeys(keys: RedisKeys, queue: string, shard = 0): QueueKeys {
+  const jobPrefix = `${keys.queuePrefix(queue, shard)}:${queue}:`;
   return {
     jobPrefix,
     job: (id) => jobPrefix + id,

@@ -36,6 +36,8 @@ interface QueueDeps {
   link: Pick<RedisLink, 'bullmq'>;
   keys: RedisKeys;
   log: Log;
+  /** Defaults to 0, which is the only shard of most queues. */
+  shard?: number;
 }
 
 /** A queue that is open for adding jobs. */
@@ -94,10 +96,10 @@ export function defineQueue<const Name extends string, Shape extends z.ZodRawSha
     const former = typeof v === 'number' && Object.hasOwn(older, v) ? older[v] : undefined;
     return (former ?? current).safeParse(data);
   };
-  const connect = ({ keys, log }: QueueDeps, connection: RedisLink['bullmq']): Queue => {
+  const connect = ({ keys, log, shard }: QueueDeps, connection: RedisLink['bullmq']): Queue => {
     const queue = new Queue(name, {
       ...connection,
-      prefix: keys.queuePrefix(name),
+      prefix: keys.queuePrefix(name, shard),
       skipMetasUpdate: true,
       // Workers check the Redis version. A producer would check it only once and, if that command timed out, would
       // reject every job until the process restarts.

@@ -124,6 +124,7 @@ export const bulkEventsQueue = defineQueue({ name: 'bulk-events', ...EVENT_JOBS 
 /** The queue of each lane. Both contain the same payloads, so a definition can read the jobs of either queue. */
 export const EVENT_QUEUES = { interactive: eventsQueue, bulk: bulkEventsQueue } as const;
 export type EventLane = keyof typeof EVENT_QUEUES;
+export type EventQueueName = (typeof EVENT_QUEUES)[EventLane]['name'];
 
 /** Replaces the fingerprint in a redacted row. */
 const REDACTED_FINGERPRINT = 'erased';

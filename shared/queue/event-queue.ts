@@ -5,7 +5,8 @@ import type { RedisLink } from '../redis/link';
 import { type FsyncGuard, NO_FSYNC } from '../redis/fsync-guard';
 import type { RedisKeys } from '../redis/keys';
 import { encodeChunk, EVENT_QUEUES, type EventChunk, type EventLane } from './event-chunk';
-import { discardChunks } from './finalize-chunks';
+import { currentShards } from './event-shards';
+import { discardChunks, type TenantChunk } from './finalize-chunks';
 import type { OverloadGuard } from './overload-guard';
 import { queueFull, type Reserved, reserveBytes, shareExceeded } from './queued-bytes';
 
@@ -43,6 +44,8 @@ export interface EventQueue {
    * QUEUE_SHARE_EXCEEDED if the partner has reached its share of the queue.
    */
   add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
+  /** Removes the open markers of chunks that were not added. */
+  discard(chunks: readonly TenantChunk[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -65,13 +68,17 @@ export function createEventQueue(deps: {
   tracing?: Tracing;
 }): EventQueue {
   const { link, keys, log, guard, fsync = NO_FSYNC, tracing = NO_TRACING } = deps;
-  const producers = {
-    interactive: EVENT_QUEUES.interactive.open({ link, keys, log }),
-    bulk: EVENT_QUEUES.bulk.open({ link, keys, log }),
-  };
+  const producers = currentShards(keys).map((shard) => ({
+    interactive: EVENT_QUEUES.interactive.open({ link, keys, log, shard }),
+    bulk: EVENT_QUEUES.bulk.open({ link, keys, log, shard }),
+  }));
 
-  const push = async (lane: EventLane, chunks: EventChunk[], starts: readonly number[]): Promise<void> => {
-    const { queue } = producers[lane];
+  const push = async (
+    { shard, lane }: { shard: number; lane: EventLane },
+    chunks: EventChunk[],
+    starts: readonly number[],
+  ): Promise<void> => {
+    const { queue } = producers[shard]![lane];
     const jobs = chunks.map((chunk, n) => {
       const start = starts[n];
       // BullMQ processes jobs without a priority before all others.
@@ -82,12 +89,18 @@ export function createEventQueue(deps: {
     await (jobs.length === 1 ? queue.add(only!.name, only!.data, only!.opts) : queue.addBulk(jobs));
   };
 
+  const discard = (chunks: readonly TenantChunk[]): Promise<void> =>
+    discardChunks(
+      link,
+      keys,
+      chunks.map(({ chunkId, tenant }) => ({ chunkId, tenant, shard: keys.eventShardOf(tenant) })),
+    );
+
   /** Throws if the chunks were refused. Nothing was stored then, so their markers can be removed at once. */
   const requireReserved = async ({ status }: Reserved, chunks: EventChunk[]): Promise<void> => {
     if (status === 'OK') return;
-    const { tenant } = chunks[0]!;
-    guard?.noteRefusal(tenant, status);
-    await discardChunks(link, keys, chunks).catch(() => undefined);
+    guard?.noteRefusal(chunks[0]!.tenant, status);
+    await discard(chunks).catch(() => undefined);
     throw status === 'FULL' ? queueFull() : shareExceeded();
   };
 
@@ -96,23 +109,24 @@ export function createEventQueue(deps: {
       if (performance.now() - authorizedAt > MAX_ADMISSION_AGE_MS) throw overloaded('ADMISSION_EXPIRED');
       const lane = laneOf(openChunks, chunks);
       const { tenant, receivedAtMs } = chunks[0]!;
+      const to = { shard: keys.eventShardOf(tenant), lane };
       const limits = guard?.limits(sharePercent) ?? null;
       const entries = chunks.map(({ chunkId, events }) => ({
         chunkId,
         bytes: Math.ceil(events.length * (sentBytes + ROW_BYTES)),
         cost: Math.ceil(events.length / EVENTS_PER_COST_UNIT),
       }));
-      const confirm = fsync.beforeWrite([keys.openChunks(tenant), keys.queuePrefix(EVENT_QUEUES[lane].name)]);
+      const confirm = fsync.beforeWrite([keys.openChunks(tenant), keys.queuePrefix(EVENT_QUEUES[lane].name, to.shard)]);
       try {
         await tracing.inSpan('enqueue', { 'mir.jobs': chunks.length, 'mir.lane': lane }, spans, async () => {
-          const reserving = reserveBytes(link.client, keys, { lane, tenant, nowMs: receivedAtMs, limits }, entries);
+          const reserving = reserveBytes(link.client, keys, { ...to, tenant, nowMs: receivedAtMs, limits }, entries);
           // In the interactive lane, nothing depends on the reservation, so both commands share a round trip.
-          const pushed = lane === 'interactive' ? push(lane, chunks, []) : Promise.resolve();
+          const pushed = lane === 'interactive' ? push(to, chunks, []) : Promise.resolve();
           const [reserved] = await Promise.all([reserving, pushed]);
-          guard?.setQueuedBytes(reserved.totalBytes);
+          guard?.setQueuedBytes(to.shard, reserved.totalBytes);
           if (lane === 'interactive') return;
           await requireReserved(reserved, chunks);
-          await push(lane, chunks, reserved.starts);
+          await push(to, chunks, reserved.starts);
         });
         await confirm();
       } catch (error) {
@@ -120,8 +134,9 @@ export function createEventQueue(deps: {
         throw overloaded('ENQUEUE_UNCONFIRMED', 2, error);
       }
     },
+    discard,
     close: async () => {
-      await Promise.all(Object.values(producers).map((producer) => producer.close()));
+      await Promise.all(producers.flatMap((lanes) => Object.values(lanes)).map((producer) => producer.close()));
     },
   };
 }

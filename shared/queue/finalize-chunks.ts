@@ -21,14 +21,29 @@ export interface TenantChunk {
   tenant: Tenant;
 }
 
-function byTenant(chunks: readonly TenantChunk[]): [Tenant, ChunkId[]][] {
-  const ids = new Map<Tenant, ChunkId[]>();
-  for (const { chunkId, tenant } of chunks) {
-    const own = ids.get(tenant);
-    if (own) own.push(chunkId);
-    else ids.set(tenant, [chunkId]);
+/** A chunk whose bytes are reserved in a shard. */
+export interface QueuedChunk extends TenantChunk {
+  shard: number;
+}
+
+function groupIds<Chunk extends TenantChunk, Key>(
+  chunks: readonly Chunk[],
+  keyOf: (chunk: Chunk) => Key,
+): [Key, ChunkId[]][] {
+  const ids = new Map<Key, ChunkId[]>();
+  for (const chunk of chunks) {
+    const own = ids.get(keyOf(chunk));
+    if (own) own.push(chunk.chunkId);
+    else ids.set(keyOf(chunk), [chunk.chunkId]);
   }
   return [...ids];
+}
+
+const byTenant = (chunks: readonly TenantChunk[]): [Tenant, ChunkId[]][] => groupIds(chunks, ({ tenant }) => tenant);
+
+async function releaseReserved({ client }: RedisLink, keys: RedisKeys, chunks: readonly QueuedChunk[]): Promise<void> {
+  const groups = groupIds(chunks, ({ shard }) => shard);
+  await Promise.all(groups.map(([shard, ids]) => releaseBytes(client, keys, shard, ids)));
 }
 
 /** Moves the chunks to the finalized ones. Chunks that are there already count as finalized now. */
@@ -48,9 +63,8 @@ export async function recordFinalized(
 }
 
 /** Moves the chunks to the finalized ones, so that the watermark advances, and releases the chunks' queued bytes. */
-export async function finalizeChunks(link: RedisLink, keys: RedisKeys, chunks: readonly TenantChunk[]): Promise<void> {
-  const ids = chunks.map(({ chunkId }) => chunkId);
-  await Promise.all([recordFinalized(link, keys, chunks), releaseBytes(link.client, keys, ids)]);
+export async function finalizeChunks(link: RedisLink, keys: RedisKeys, chunks: readonly QueuedChunk[]): Promise<void> {
+  await Promise.all([recordFinalized(link, keys, chunks), releaseReserved(link, keys, chunks)]);
 }
 
 /** Removes finalized chunks whose jobs no longer exist. */
@@ -65,8 +79,7 @@ export async function removeFinalized(
 /**
  * Removes chunks that have no job from both sets, so that the watermark advances, and releases the chunks' queued bytes.
  */
-export async function discardChunks(link: RedisLink, keys: RedisKeys, chunks: readonly TenantChunk[]): Promise<void> {
-  const ids = chunks.map(({ chunkId }) => chunkId);
+export async function discardChunks(link: RedisLink, keys: RedisKeys, chunks: readonly QueuedChunk[]): Promise<void> {
   const unmarked = byTenant(chunks).map(([tenant, own]) => link.client.zrem(keys.openChunks(tenant), ...own));
-  await Promise.all([...unmarked, removeFinalized(link, keys, chunks), releaseBytes(link.client, keys, ids)]);
+  await Promise.all([...unmarked, removeFinalized(link, keys, chunks), releaseReserved(link, keys, chunks)]);
 }

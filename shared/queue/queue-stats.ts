@@ -24,17 +24,40 @@ export interface QueueStats {
   longestActiveMs: number;
 }
 
-/** Reads a queue's statistics in one round trip, regardless of the queue's length. */
-export async function queueStats(
+/** Reads the statistics of one shard of a queue in one round trip, regardless of the queue's length. */
+async function shardStats(
   { client }: Pick<RedisLink, 'client'>,
   keys: RedisKeys,
   queue: string,
+  shard: number,
 ): Promise<QueueStats> {
-  const of = queueKeys(keys, queue);
+  const of = queueKeys(keys, queue, shard);
   const [waiting, prioritized, active, delayed, failed, oldestWaitingMs, longestActiveMs] = await scripts.queueStats(
     client,
     [of.waiting, of.prioritized, of.active, of.delayed, of.failed],
     [of.jobPrefix, MAX_PRIORITIES, MAX_ACTIVE, PRIORITY_STEP, JOB_FIELDS.addedAtMs, JOB_FIELDS.takenAtMs],
   );
   return { jobs: { waiting, prioritized, active, delayed, failed }, oldestWaitingMs, longestActiveMs };
+}
+
+/** Reads a queue's statistics: the sums of the jobs of all its shards, and the highest ages. */
+export async function queueStats(
+  link: Pick<RedisLink, 'client'>,
+  keys: RedisKeys,
+  queue: string,
+  shards: readonly number[] = [0],
+): Promise<QueueStats> {
+  const all = await Promise.all(shards.map((shard) => shardStats(link, keys, queue, shard)));
+  const sum = (state: keyof QueueStats['jobs']): number => all.reduce((total, { jobs }) => total + jobs[state], 0);
+  return {
+    jobs: {
+      waiting: sum('waiting'),
+      prioritized: sum('prioritized'),
+      active: sum('active'),
+      delayed: sum('delayed'),
+      failed: sum('failed'),
+    },
+    oldestWaitingMs: Math.max(0, ...all.map(({ oldestWaitingMs }) => oldestWaitingMs)),
+    longestActiveMs: Math.max(0, ...all.map(({ longestActiveMs }) => longestActiveMs)),
+  };
 }

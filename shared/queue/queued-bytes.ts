@@ -22,7 +22,7 @@ export interface Reservation {
   cost: number;
 }
 
-/** Maximum queued bytes. */
+/** Maximum queued bytes in a shard. */
 export interface QueueLimits {
   /** Of one partner, in both environments together. */
   partnerBytes: number;
@@ -35,7 +35,7 @@ export interface QueueLimits {
 export interface Reserved {
   /** `SHARE`: the partner has reached its limit. `FULL`: the queue is full. In both cases, nothing was reserved. */
   status: 'OK' | 'SHARE' | 'FULL';
-  /** Queued bytes of all partners. */
+  /** Queued bytes of all partners in the shard. */
   totalBytes: number;
   /** In the bulk lane, the virtual time at which each chunk starts. Earlier starts are processed first. */
   starts: number[];
@@ -55,18 +55,34 @@ export function shareExceeded(): MirError {
   });
 }
 
-function ledger(keys: RedisKeys): [string, string, string, string, string] {
-  return [keys.reservations(), keys.reservedBytes(), keys.partnerBytes(), keys.bulkFinishes(), keys.bulkClock()];
+function ledger(keys: RedisKeys, shard: number): [string, string, string, string, string] {
+  return [
+    keys.reservations(shard),
+    keys.reservedBytes(shard),
+    keys.partnerBytes(shard),
+    keys.bulkFinishes(shard),
+    keys.bulkClock(shard),
+  ];
+}
+
+/** The facts about an add of a tenant that decide whether, and in which order, its chunks are accepted. */
+interface Add {
+  shard: number;
+  lane: EventLane;
+  tenant: Tenant;
+  nowMs: number;
+  /** Null if the size of the queue is not limited. */
+  limits: QueueLimits | null;
 }
 
 /** Reserves the bytes of a tenant's chunks. Enforces the limits only in the bulk lane. */
 export async function reserveBytes(
   redis: RedisClient,
   keys: RedisKeys,
-  { lane, tenant, nowMs, limits }: { lane: EventLane; tenant: Tenant; nowMs: number; limits: QueueLimits | null },
+  { shard, lane, tenant, nowMs, limits }: Add,
   chunks: readonly Reservation[],
 ): Promise<Reserved> {
-  const [status, totalBytes, , ...starts] = await scripts.reserveBytes(redis, ledger(keys), [
+  const [status, totalBytes, , ...starts] = await scripts.reserveBytes(redis, ledger(keys, shard), [
     tenant,
     nowMs,
     lane,
@@ -80,19 +96,29 @@ export async function reserveBytes(
   return { status, totalBytes, starts };
 }
 
-/** Releases the chunks' bytes. Ignores chunks without a reservation. */
-export async function releaseBytes(redis: RedisClient, keys: RedisKeys, chunkIds: ChunkId[]): Promise<void> {
-  await scripts.releaseBytes(redis, ledger(keys), chunkIds);
+/** Releases the bytes of a shard's chunks. Ignores chunks without a reservation. */
+export async function releaseBytes(
+  redis: RedisClient,
+  keys: RedisKeys,
+  shard: number,
+  chunkIds: readonly ChunkId[],
+): Promise<void> {
+  await scripts.releaseBytes(redis, ledger(keys, shard), [...chunkIds]);
 }
 
-/** Returns the total queued bytes of all partners. */
-export async function queuedBytes(redis: RedisClient, keys: RedisKeys): Promise<number> {
-  return Number((await redis.get(keys.reservedBytes())) ?? 0);
+/** Returns the total queued bytes of all partners in a shard. */
+export async function queuedBytes(redis: RedisClient, keys: RedisKeys, shard: number): Promise<number> {
+  return Number((await redis.get(keys.reservedBytes(shard))) ?? 0);
 }
 
-/** Returns the tenant of a chunk, or null if the chunk has no reservation. */
-export async function tenantOfChunk(redis: RedisClient, keys: RedisKeys, chunkId: ChunkId): Promise<Tenant | null> {
-  const value = await redis.hget(keys.reservations(), chunkId);
+/** Returns the tenant of a chunk, or null if the chunk has no reservation in the shard. */
+export async function tenantOfChunk(
+  redis: RedisClient,
+  keys: RedisKeys,
+  shard: number,
+  chunkId: ChunkId,
+): Promise<Tenant | null> {
+  const value = await redis.hget(keys.reservations(shard), chunkId);
   return value === null ? null : parseReservation(value).tenant;
 }
 

@@ -24,13 +24,27 @@ function keepsDeadLetters(queue: Definition): queue is DeadLetterDefinition {
 export const DEAD_LETTER_QUEUES: readonly DeadLetterQueue[] = QUEUES.filter(keepsDeadLetters).map(({ name }) => name);
 
 /** Every queue by name, opened for reading and managing jobs. */
-export type InspectedQueues = Readonly<Record<QueueName, Queue>>;
+export type InspectedQueues = Readonly<Record<QueueName, Queue>> & {
+  /** Returns a shard of a queue. By name, only the first shard is available. */
+  ofShard(queue: QueueName, shard: number): Queue;
+  close(): Promise<void>;
+};
 
+/** Opens every queue. The caller closes them. */
 export function inspectQueues(deps: Parameters<Definition['inspect']>[0]): InspectedQueues {
-  return Object.fromEntries(QUEUES.map((queue) => [queue.name, queue.inspect(deps)])) as InspectedQueues;
-}
-
-/** Closes the queues that `inspectQueues` opened. */
-export async function closeQueues(queues: InspectedQueues): Promise<void> {
-  await Promise.all(Object.values(queues).map((queue) => queue.close()));
+  const opened = new Map<string, Queue>();
+  const ofShard = (name: QueueName, shard: number): Queue => {
+    const key = deps.keys.queuePrefix(name, shard);
+    const queue = opened.get(key) ?? QUEUES.find((definition) => definition.name === name)!.inspect({ ...deps, shard });
+    opened.set(key, queue);
+    return queue;
+  };
+  const byName = Object.fromEntries(QUEUE_NAMES.map((name) => [name, ofShard(name, 0)]));
+  return {
+    ...(byName as Record<QueueName, Queue>),
+    ofShard,
+    close: async () => {
+      await Promise.all([...opened.values()].map((queue) => queue.close()));
+    },
+  };
 }

@@ -3,6 +3,7 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import { JOB_FIELDS, queueKeys, storedPayload } from './bullmq-internals';
 import { type EventChunkPayload, type EventRow, eventsQueue, isRedacted, redactRows } from './event-chunk';
+import type { ShardQueue } from './event-shards';
 
 interface Deps {
   link: RedisLink;
@@ -10,8 +11,7 @@ interface Deps {
 }
 
 /** A job of one of the event queues. */
-interface ChunkJobRef {
-  queue: string;
+export interface ChunkJobRef extends ShardQueue {
   id: string;
 }
 
@@ -27,10 +27,10 @@ interface StoredChunk {
  */
 export async function readStoredChunk(
   { link, keys }: Deps,
-  { queue, id }: ChunkJobRef,
+  { queue, shard, id }: ChunkJobRef,
   mention = '',
 ): Promise<StoredChunk | null> {
-  const text = await storedPayload(link.client, queueKeys(keys, queue), id);
+  const text = await storedPayload(link.client, queueKeys(keys, queue, shard), id);
   // Skip parsing payloads that do not mention the user; most do not.
   if (!text?.includes(mention)) return null;
   let data: unknown;
@@ -54,7 +54,7 @@ export async function redactStoredChunk(
   mention = '',
 ): Promise<EventChunkPayload | null> {
   const { link, keys, signal } = deps;
-  const key = queueKeys(keys, job.queue).job(job.id);
+  const key = queueKeys(keys, job.queue, job.shard).job(job.id);
   for (;;) {
     signal.throwIfAborted();
     const stored = await readStoredChunk(deps, job, mention);

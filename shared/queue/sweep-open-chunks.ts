@@ -1,7 +1,7 @@
 import type { ChunkId, Tenant } from '../domain/ids';
 import type { RedisLink } from '../redis/link';
 import { findJobs, type JobState, queueKeys } from './bullmq-internals';
-import { EVENT_QUEUES, type EventLane } from './event-chunk';
+import { findEventShards, type ShardQueue, shardQueues } from './event-shards';
 import { discardChunks, finalizeChunks, type TenantChunk } from './finalize-chunks';
 import type { RedisKeys } from '../redis/keys';
 import { parseReservation } from './queued-bytes';
@@ -18,23 +18,32 @@ const CURSOR_SECONDS = 3_600;
 /** A chunk and the time when it was accepted. */
 type AcceptedChunk = TenantChunk & { atMs: number };
 
-/** The state of a chunk's job, and the name of its queue. */
-type ChunkJob =
-  | { state: 'none' }
-  | { state: Exclude<JobState, 'none'>; queue: (typeof EVENT_QUEUES)[EventLane]['name'] };
+/** The state of a chunk's job, and its queue. */
+type ChunkJob = { state: 'none' } | ({ state: Exclude<JobState, 'none'> } & ShardQueue);
 
-/** Finds the chunks' jobs. A chunk has a job in at most one of the event queues. */
+async function findJobsIn(
+  link: RedisLink,
+  keys: RedisKeys,
+  shards: readonly number[],
+  chunkIds: readonly string[],
+): Promise<ChunkJob[]> {
+  const queues = shardQueues(shards);
+  const perQueue = await Promise.all(
+    queues.map(({ queue, shard }) => findJobs(link.client, queueKeys(keys, queue, shard), chunkIds)),
+  );
+  return chunkIds.map((_, n) => {
+    const found = perQueue.map((states, at) => ({ state: states[n]!, ...queues[at]! }));
+    return found.find((job): job is Exclude<ChunkJob, { state: 'none' }> => job.state !== 'none') ?? { state: 'none' };
+  });
+}
+
+/** Finds the chunks' jobs in all shards. A chunk has a job in at most one of the event queues. */
 export async function findChunkJobs(
   link: RedisLink,
   keys: RedisKeys,
   chunkIds: readonly string[],
 ): Promise<ChunkJob[]> {
-  const names = Object.values(EVENT_QUEUES).map(({ name }) => name);
-  const perQueue = await Promise.all(names.map((name) => findJobs(link.client, queueKeys(keys, name), chunkIds)));
-  return chunkIds.map((_, n) => {
-    const found = perQueue.map((states, at) => ({ state: states[n]!, queue: names[at]! }));
-    return found.find((job): job is Exclude<ChunkJob, { state: 'none' }> => job.state !== 'none') ?? { state: 'none' };
-  });
+  return chunkIds.length === 0 ? [] : findJobsIn(link, keys, await findEventShards(link, keys), chunkIds);
 }
 
 /**
@@ -43,16 +52,19 @@ export async function findChunkJobs(
  */
 async function sweepChunks(link: RedisLink, keys: RedisKeys, chunks: AcceptedChunk[], nowMs: number): Promise<number> {
   if (chunks.length === 0) return 0;
-  const jobs = await findChunkJobs(
-    link,
-    keys,
-    chunks.map(({ chunkId }) => chunkId),
-  );
-  const failed = chunks.filter((_, n) => jobs[n]!.state === 'failed');
-  const lost = chunks.filter(({ atMs }, n) => jobs[n]!.state === 'none' && atMs <= nowMs - ABANDONED_AFTER_MS);
+  const shards = await findEventShards(link, keys);
+  const chunkIds = chunks.map(({ chunkId }) => chunkId);
+  const jobs = await findJobsIn(link, keys, shards, chunkIds);
+  const failed = chunks.flatMap((chunk, n) => {
+    const job = jobs[n]!;
+    return job.state === 'failed' ? [{ ...chunk, shard: job.shard }] : [];
+  });
+  const abandoned = chunks.filter(({ atMs }, n) => jobs[n]!.state === 'none' && atMs <= nowMs - ABANDONED_AFTER_MS);
+  // Without its job, nothing shows in which shard the chunk's bytes may be reserved.
+  const lost = shards.flatMap((shard) => abandoned.map((chunk) => ({ ...chunk, shard })));
   if (failed.length > 0) await finalizeChunks(link, keys, failed);
   if (lost.length > 0) await discardChunks(link, keys, lost);
-  return failed.length + lost.length;
+  return failed.length + abandoned.length;
 }
 
 /** Returns whether any chunk received up to `throughMs` is open. */
@@ -85,16 +97,21 @@ export async function sweepOpenChunks(
 }
 
 /**
- * Sweeps chunks that have reserved bytes for longer than `ABANDONED_AFTER_MS`. `nowMs` is a time from the server's
- * clock. A sweep is bounded: the next one continues where it stopped. Returns the number of chunks whose bytes were
- * released.
+ * Sweeps a shard's chunks that have reserved bytes for longer than `ABANDONED_AFTER_MS`. `nowMs` is a time from the
+ * server's clock. A sweep is bounded: the next one continues where it stopped. Returns the number of chunks whose bytes
+ * were released.
  */
-export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
+export async function sweepReservations(
+  link: RedisLink,
+  keys: RedisKeys,
+  shard: number,
+  nowMs: number,
+): Promise<number> {
   const { client } = link;
-  let cursor = (await client.get(keys.reservationCursor())) ?? '0';
+  let cursor = (await client.get(keys.reservationCursor(shard))) ?? '0';
   let swept = 0;
   for (let page = 0; page < MAX_PAGES_PER_SWEEP; page += 1) {
-    const [next, fields] = await client.hscan(keys.reservations(), cursor, 'COUNT', PAGE);
+    const [next, fields] = await client.hscan(keys.reservations(shard), cursor, 'COUNT', PAGE);
     cursor = next;
     const old: AcceptedChunk[] = [];
     for (let at = 0; at < fields.length; at += 2) {
@@ -104,6 +121,6 @@ export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs:
     swept += await sweepChunks(link, keys, old, nowMs);
     if (cursor === '0') break;
   }
-  await client.set(keys.reservationCursor(), cursor, 'EX', CURSOR_SECONDS);
+  await client.set(keys.reservationCursor(shard), cursor, 'EX', CURSOR_SECONDS);
   return swept;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Env, IdentityRef, Tenant } from '../domain/ids';
 import { envOf, partnerOf, tagOf } from '../domain/ids';
 
@@ -7,14 +8,32 @@ function hashTagOf(key: string): string {
 }
 
 /**
- * Builds every Redis key. The part in braces is the Redis Cluster hash tag. All keys used by one script have the same
- * tag.
+ * Returns the shard of a tenant's events. Both environments of a partner have the same shard, because they share the
+ * partner's part of the queue.
  */
-export function redisKeys(keyspace: string) {
+function shardOf(tenant: Tenant, shards: number): number {
+  if (shards === 1) return 0;
+  return createHash('sha256').update(partnerOf(tenant)).digest().readUInt32BE(0) % shards;
+}
+
+/**
+ * Builds every Redis key. The part in braces is the Redis Cluster hash tag. All keys used by one script have the same
+ * tag. `eventShards` is the number of shards that new events are spread over.
+ */
+export function redisKeys(keyspace: string, eventShards = 1) {
   const p = keyspace;
+  const queuePrefix = (queue: string, shard = 0): string => `{${p}-${queue}${shard === 0 ? '' : `-${shard}`}}`;
+  /** The ledger shares its slot with the interactive lane of its shard. */
+  const ledger = (shard: number, part: string): string => {
+    const tag = queuePrefix('events', shard);
+    return `${p}:${tag}:ledger${part}`;
+  };
   return {
-    /** Prefix for BullMQ, which appends `:<queue>:…`. */
-    queuePrefix: (queue: string) => `{${p}-${queue}}`,
+    eventShards,
+    /** The shard for a tenant's new events. Earlier events may be in another one, if the number of shards has changed. */
+    eventShardOf: (tenant: Tenant) => shardOf(tenant, eventShards),
+    /** Prefix for BullMQ, which appends `:<queue>:…`. Only the event queues have more than one shard. */
+    queuePrefix,
     credential: (tag: string, keyHash: string) => `${p}:{${tag}}:credential:${keyHash}`,
     credentialLease: (tag: string, keyHash: string) => `${p}:{${tag}}:credential-lease:${keyHash}`,
     /** With an empty `id`, returns the prefix to which authorize.lua appends node IDs. */
@@ -27,14 +46,15 @@ export function redisKeys(keyspace: string) {
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
     /** A tenant's finalized chunks whose jobs may still exist, by the time when they were finalized. */
     finalizedChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:finalized-chunks`,
-    /** The bytes of queued events. reserve-bytes.lua documents these keys. */
-    reservations: () => `${p}:{${p}-events}:ledger`,
-    reservedBytes: () => `${p}:{${p}-events}:ledger-bytes`,
-    partnerBytes: () => `${p}:{${p}-events}:ledger-partners`,
-    bulkFinishes: () => `${p}:{${p}-events}:ledger-finishes`,
-    bulkClock: () => `${p}:{${p}-events}:ledger-clock`,
-    reservationSweep: () => `${p}:{${p}-events}:ledger-sweep`,
-    reservationCursor: () => `${p}:{${p}-events}:ledger-cursor`,
+    /** The bytes of the queued events of a shard. reserve-bytes.lua documents these keys. */
+    reservations: (shard: number) => ledger(shard, ''),
+    reservedBytes: (shard: number) => ledger(shard, '-bytes'),
+    partnerBytes: (shard: number) => ledger(shard, '-partners'),
+    bulkFinishes: (shard: number) => ledger(shard, '-finishes'),
+    bulkClock: (shard: number) => ledger(shard, '-clock'),
+    reservationCursor: (shard: number) => ledger(shard, '-cursor'),
+    /** Lock of the worker that sweeps the reservations of all shards. */
+    reservationSweep: () => ledger(0, '-sweep'),
     partitionLock: (partition: string) => `${p}:{partitions}:lock:${partition}`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
     /**

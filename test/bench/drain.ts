@@ -64,7 +64,7 @@ export async function drainRate(environment: Drained, load: DrainLoad): Promise<
   const tenants = tenantsOf(environment, load);
   const startMs = Date.now();
   const chunks = chunksOf(ctx.secrets, tenants, load.count / PER_CHUNK, PER_CHUNK, load);
-  const queues = eventJobsOf(ctx.queues);
+  const queues = eventJobsOf(ctx);
   await queues.pause();
   const opened = new Map<Tenant, number>();
   for (const chunk of chunks) {

@@ -5,7 +5,7 @@ import { startStores } from '../../deploy/local/stores';
 import { type ApiContext, createApiContext } from '../../api/context';
 import { partnerIdOf, tenantOf } from '../../shared/domain/ids';
 import { openRuntime } from '../../shared/runtime';
-import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
+import { currentShards, shardQueues } from '../../shared/queue/event-shards';
 import { readConfig } from '../../shared/config/config';
 import { insertPartner } from '../support/harness';
 import { benchReport, createReporter, type Reporter, reportTable } from './report';
@@ -24,8 +24,11 @@ export function withDatabase(mongoUrl: string, database: string): string {
 
 /** Empties the queue and removes its open markers and reservations, so that every round starts in the same state. */
 export async function clearQueue({ queues, queueLink, keys }: ApiContext): Promise<void> {
-  for (const { name } of Object.values(EVENT_QUEUES)) await queues[name].obliterate({ force: true });
-  const stale = await queueLink.client.keys(`${keys.reservations()}*`);
+  const shards = currentShards(keys);
+  for (const { queue, shard } of shardQueues(shards)) await queues.ofShard(queue, shard).obliterate({ force: true });
+  const stale = (
+    await Promise.all(shards.map((shard) => queueLink.client.keys(`${keys.reservations(shard)}*`)))
+  ).flat();
   const open = await queueLink.client.keys(keys.openChunks(tenantOf(partnerIdOf('*'), 'live')));
   if (stale.length + open.length > 0) await queueLink.client.del(...stale, ...open);
 }

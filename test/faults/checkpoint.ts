@@ -1,3 +1,4 @@
+import { currentShards } from '../../shared/queue/event-shards';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Tenant, UserRef } from '../../shared/domain/ids';
 import { readReceipt } from '../../shared/domain/receipt';
@@ -65,8 +66,11 @@ async function untilDrained(deps: Deps): Promise<boolean> {
       await transport.post(apis[0]!, '/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
       return `${open} open markers of partner ${name} remain`;
     }
-    const reserved = await view.redis.get(keys.reservedBytes());
-    return reserved === null ? null : `${reserved} queued bytes are still reserved`;
+    for (const shard of currentShards(keys)) {
+      const reserved = await view.redis.get(keys.reservedBytes(shard));
+      if (reserved !== null) return `${reserved} queued bytes of shard ${shard} are still reserved`;
+    }
+    return null;
   });
   const failed = await view.queue.getFailed();
   const reasons = failed.slice(0, MAX_LISTED).map(({ id, failedReason }) => `${id}: ${failedReason}`);

@@ -1,8 +1,9 @@
 import type { Job, JobType, Queue } from 'bullmq';
-import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
+import { currentShards, shardQueues } from '../../shared/queue/event-shards';
+import type { RedisKeys } from '../../shared/redis/keys';
 import type { InspectedQueues } from '../../shared/queue/queues';
 
-/** The event queues of both lanes, read and managed as if they were one. Added jobs go to the interactive lane. */
+/** The event queues of both lanes and all shards, read and managed as if they were one. Added jobs go to the interactive lane. */
 export interface EventJobs {
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -19,7 +20,7 @@ export interface EventJobs {
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
-export function eventJobs(queues: readonly Queue[]): EventJobs {
+function eventJobs(queues: readonly Queue[]): EventJobs {
   const onAll = <T>(work: (queue: Queue) => Promise<T>): Promise<T[]> => Promise.all(queues.map(work));
   return {
     pause: async () => void (await onAll((queue) => queue.pause())),
@@ -43,7 +44,7 @@ export function eventJobs(queues: readonly Queue[]): EventJobs {
   };
 }
 
-/** Returns the event queues of an API, as `eventJobs`. */
-export function eventJobsOf(queues: InspectedQueues): EventJobs {
-  return eventJobs(Object.values(EVENT_QUEUES).map(({ name }) => queues[name]));
+/** Returns the event queues of an API. */
+export function eventJobsOf({ queues, keys }: { queues: InspectedQueues; keys: RedisKeys }): EventJobs {
+  return eventJobs(shardQueues(currentShards(keys)).map(({ queue, shard }) => queues.ofShard(queue, shard)));
 }

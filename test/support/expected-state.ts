@@ -1,3 +1,4 @@
+import { currentShards } from '../../shared/queue/event-shards';
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
@@ -113,12 +114,13 @@ export async function waitUntilDrained(mir: Harness): Promise<void> {
 export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unknown> {
   const { redis } = viewQueue(mir);
   const { keys } = mir.ctx;
+  const shard = keys.eventShardOf(tenant);
   return {
     openChunks: await redis.zrange(keys.openChunks(tenant), 0, -1),
-    reservations: await redis.hgetall(keys.reservations()),
-    reservedBytes: await redis.get(keys.reservedBytes()),
-    partnerBytes: await redis.hgetall(keys.partnerBytes()),
-    bulkClock: await redis.hgetall(keys.bulkClock()),
+    reservations: await redis.hgetall(keys.reservations(shard)),
+    reservedBytes: await redis.get(keys.reservedBytes(shard)),
+    partnerBytes: await redis.hgetall(keys.partnerBytes(shard)),
+    bulkClock: await redis.hgetall(keys.bulkClock(shard)),
   };
 }
 export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null, partnerBytes: {}, bulkClock: {} };
@@ -132,7 +134,7 @@ export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise
   const later = Date.now() + 2 * ABANDONED_AFTER_MS;
   // Each call sweeps one page.
   while ((await sweepOpenChunks(link, keys, tenant, later)) > 0);
-  await sweepReservations(link, keys, later);
+  for (const shard of currentShards(keys)) await sweepReservations(link, keys, shard, later);
 }
 
 /** Returns the API's Redis link with its client replaced by the queue view's client, which waits out an outage. */

@@ -121,7 +121,7 @@ export async function startHarness({
     },
     drained: () =>
       waitUntil('the queue is drained', async () => {
-        const counts = await eventJobsOf(ctx.queues).getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+        const counts = await eventJobsOf(ctx).getJobCounts('waiting', 'prioritized', 'active', 'delayed');
         return Object.values(counts).every((count) => count === 0);
       }),
     atClose: (end) => void ends.push(end),

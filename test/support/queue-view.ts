@@ -1,5 +1,5 @@
-import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
-import { type EventJobs, eventJobs } from './event-jobs';
+import { inspectQueues } from '../../shared/queue/queues';
+import { type EventJobs, eventJobsOf } from './event-jobs';
 import type { RedisClient } from '../../shared/redis/link';
 import type { Harness } from './harness';
 import { workerLink } from './worker-link';
@@ -22,8 +22,7 @@ export function viewQueue(mir: ViewedMir): QueueView {
   const link = workerLink(mir.env);
   const redis = link.client;
   const { keys, log } = mir.ctx;
-  const deps = { link, keys, log };
-  const queue = eventJobs(Object.values(EVENT_QUEUES).map((definition) => definition.inspect(deps)));
+  const queue = eventJobsOf({ queues: inspectQueues({ link, keys, log }), keys });
   mir.atClose(() => redis.disconnect());
   const view = { redis, queue };
   views.set(mir, view);

@@ -5,6 +5,7 @@ import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { RedisLink } from '../../shared/redis/link';
 import { countActive, queueKeys } from '../../shared/queue/bullmq-internals';
+import { currentShards, shardsOf } from '../../shared/queue/event-shards';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
@@ -46,7 +47,9 @@ export function startSealer(deps: SealerDeps): Sealer {
 
   /** Returns true while any worker has active jobs, which take precedence. */
   const hasOtherWork = async (): Promise<boolean> => {
-    const counts = QUEUE_NAMES.map((name) => countActive(link.client, queueKeys(keys, name)));
+    const counts = QUEUE_NAMES.flatMap((name) =>
+      shardsOf(name, currentShards(keys)).map((shard) => countActive(link.client, queueKeys(keys, name, shard))),
+    );
     return (await Promise.all(counts).catch(() => [0])).some((count) => count > 0);
   };
 

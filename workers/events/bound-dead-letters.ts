@@ -4,7 +4,8 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import { findJobs, queueKeys } from '../../shared/queue/bullmq-internals';
 import { recordFinalized } from '../../shared/queue/finalize-chunks';
-import type { DeadLetterQueue, InspectedQueues } from '../../shared/queue/queues';
+import type { ShardQueue } from '../../shared/queue/event-shards';
+import type { InspectedQueues } from '../../shared/queue/queues';
 import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 
@@ -23,11 +24,11 @@ export function createBoundDeadLetters(deps: {
   keys: RedisKeys;
   queues: InspectedQueues;
   log: Log;
-}): (queue: DeadLetterQueue, job: Job) => Promise<void> {
+}): (queue: ShardQueue, job: Job) => Promise<void> {
   const { link, keys, queues, log } = deps;
   const redis = link.client;
 
-  const bound = async (queue: DeadLetterQueue, { id, data }: Job): Promise<void> => {
+  const bound = async ({ queue, shard }: ShardQueue, { id, data }: Job): Promise<void> => {
     const tenant: unknown = (data as { tenant?: unknown } | null)?.tenant;
     if (!isTenant(tenant)) return;
     // The worker could not finalize the chunk if its payload is unreadable.
@@ -35,16 +36,16 @@ export function createBoundDeadLetters(deps: {
     const key = keys.finalizedChunks(tenant);
     if ((await redis.zcard(key)) <= MAX_DEAD_LETTERS_PER_TENANT) return;
     const ids = await redis.zrange(key, 0, -1);
-    const states = await findJobs(redis, queueKeys(keys, queue), ids);
+    const states = await findJobs(redis, queueKeys(keys, queue, shard), ids);
     const excess = ids.filter((_, n) => states[n] === 'failed').slice(0, -MAX_DEAD_LETTERS_PER_TENANT);
     if (excess.length === 0) return;
-    for (const old of excess) await queues[queue].remove(old);
+    for (const old of excess) await queues.ofShard(queue, shard).remove(old);
     await redis.zrem(key, ...excess);
-    log.warn({ queue, tenant, jobIds: excess }, 'oldest dead letters of a tenant deleted');
+    log.warn({ queue, shard, tenant, jobIds: excess }, 'oldest dead letters of a tenant deleted');
   };
 
   return (queue, job) =>
     bound(queue, job).catch((error: unknown) =>
-      log.warn({ queue, jobId: job.id, err: messageOf(error) }, 'bounding dead letters failed'),
+      log.warn({ ...queue, jobId: job.id, err: messageOf(error) }, 'bounding dead letters failed'),
     );
 }

@@ -5,18 +5,20 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { RedisLink } from '../../shared/redis/link';
-import { finalizeChunks, removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
+import {
+  finalizeChunks,
+  type QueuedChunk,
+  removeFinalized,
+  type TenantChunk,
+} from '../../shared/queue/finalize-chunks';
 import type { RedisKeys } from '../../shared/redis/keys';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
 import type { Store } from '../../shared/store/store';
-import type { ChunkId, Tenant } from '../../shared/domain/ids';
 
 const MAX_PARTS_PER_WRITE = 500;
 const MAX_CHUNKS_PER_REMOVAL = 500;
 
-export interface FinalizedChunk {
-  chunkId: ChunkId;
-  tenant: Tenant;
+export interface FinalizedChunk extends QueuedChunk {
   /** Number of events in the chunk. Null if the payload could not be read. */
   total: number | null;
   items: ReceiptItem[];

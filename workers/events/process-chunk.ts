@@ -23,7 +23,7 @@ import type { Committer } from './committer';
 import { idsOf, withDerivedIds } from './derive-event-ids';
 import type { FinalizedChunk } from './finalize-chunk';
 
-interface Deps {
+export interface ProcessChunkDeps {
   store: Pick<Store, 'users'>;
   link: RedisLink;
   keys: RedisKeys;
@@ -31,12 +31,13 @@ interface Deps {
   committer: Committer;
   finalize: (finalized: FinalizedChunk) => Promise<void>;
   /** Returns the tenant that was recorded when the chunk was queued, or null if no tenant was recorded. */
-  tenantOfChunk: (chunkId: ChunkId) => Promise<Tenant | null>;
+  tenantOfChunk: (shard: number, chunkId: ChunkId) => Promise<Tenant | null>;
   log: Log;
   metrics: Metrics;
   /** Aborted when a stopping process gives up waiting for its jobs. */
   signal: AbortSignal;
   lane: EventLane;
+  shard: number;
 }
 
 /** Delay before a job whose steps failed unexpectedly is processed again. */
@@ -69,13 +70,16 @@ function whyUnreadable(error: unknown): string {
 }
 
 /** Finalizes all events of a job as FAILED, because its payload is invalid. */
-async function finalizeUnreadable({ finalize, tenantOfChunk, secrets }: Deps, { id, data }: Job): Promise<void> {
+async function finalizeUnreadable(
+  { finalize, tenantOfChunk, secrets, shard }: ProcessChunkDeps,
+  { id, data }: Job,
+): Promise<void> {
   const partial = partialChunkSchema.safeParse(data);
   if (!partial.success) {
     const chunkId = id as ChunkId;
-    const tenant = await tenantOfChunk(chunkId);
+    const tenant = await tenantOfChunk(shard, chunkId);
     // The receipt ID contains the number of accepted events, so the receipt can report them all as failed.
-    if (tenant !== null) await finalize({ chunkId, tenant, total: null, items: [] });
+    if (tenant !== null) await finalize({ chunkId, tenant, shard, total: null, items: [] });
     return;
   }
   const { chunkId, tenant, events } = partial.data;
@@ -89,24 +93,24 @@ async function finalizeUnreadable({ finalize, tenantOfChunk, secrets }: Deps, { 
     code: 'PAYLOAD_UNREADABLE',
     message: 'The queued payload could not be read.',
   }));
-  await finalize({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, total: events.length, items });
+  await finalize({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, shard, total: events.length, items });
 }
 
 /**
  * Redacts the events of erased users before a job becomes a dead letter, regardless of why the job failed. Erasures that
  * are still running redact the dead letter, too.
  */
-async function redactErased(deps: Deps, { id }: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
+async function redactErased(deps: ProcessChunkDeps, { id }: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
   const rows = await deps.store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
   const isGone = (userRef: UserRef): boolean => isErased(rows, userRef, receivedAtMs);
   if (!events.some(({ userRef }) => isGone(userRef))) return;
-  const job = { queue: EVENT_QUEUES[deps.lane].name, id: id! };
+  const job = { queue: EVENT_QUEUES[deps.lane].name, shard: deps.shard, id: id! };
   await redactStoredChunk(deps, job, ([, , userRef]) => isGone(userRef as UserRef));
 }
 
 /** Commits the chunk, caches the signals and finalizes it. Throws an UnrecoverableError if any event is FAILED. */
-async function commitChunk(deps: Deps, job: Job): Promise<void> {
-  const { committer, finalize, log, metrics, signal, lane } = deps;
+async function commitChunk(deps: ProcessChunkDeps, job: Job): Promise<void> {
+  const { committer, finalize, log, metrics, signal, lane, shard } = deps;
   let chunk: EventChunk;
   try {
     chunk = withDerivedIds(deps.secrets.eventId, decodeChunk(eventsQueue.parse(job)));
@@ -121,7 +125,7 @@ async function commitChunk(deps: Deps, job: Job): Promise<void> {
   const items = await orAborted(committer.commit(chunk, { lane, redelivered }), signal);
   const failed = items.filter(({ outcome }) => outcome === 'FAILED');
   if (failed.length > 0) await redactErased(deps, job, chunk);
-  await finalize({ chunkId, tenant, total: events.length, items });
+  await finalize({ chunkId, tenant, shard, total: events.length, items });
   metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
   if (failed.length === 0) return;
   throw new UnrecoverableError(
@@ -134,7 +138,7 @@ async function commitChunk(deps: Deps, job: Job): Promise<void> {
  * becomes a dead letter. Replaying it is safe, because events that are already stored are not stored again. After any
  * other error, some of the events may be stored, so the job does not fail: it is processed again until it succeeds.
  */
-export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
+export async function processChunk(deps: ProcessChunkDeps, job: Job, token?: string): Promise<void> {
   try {
     await commitChunk(deps, job);
   } catch (error) {

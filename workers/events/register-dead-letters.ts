@@ -1,6 +1,6 @@
 import { type ChunkId, isTenant } from '../../shared/domain/ids';
 import { failedJobs, queueKeys } from '../../shared/queue/bullmq-internals';
-import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
+import { findEventShards, shardQueues } from '../../shared/queue/event-shards';
 import { recordFinalized } from '../../shared/queue/finalize-chunks';
 import { readStoredChunk } from '../../shared/queue/stored-chunk';
 import type { RedisLink } from '../../shared/redis/link';
@@ -15,12 +15,12 @@ export function createRegisterDeadLetters(deps: { link: RedisLink; keys: RedisKe
   let known = new Set<string>();
   return async () => {
     const current = new Set<string>();
-    for (const { name } of Object.values(EVENT_QUEUES)) {
-      const oldestFirst = (await failedJobs(link.client, queueKeys(keys, name))).reverse();
+    for (const { queue, shard } of shardQueues(await findEventShards(link, keys))) {
+      const oldestFirst = (await failedJobs(link.client, queueKeys(keys, queue, shard))).reverse();
       for (const { id } of oldestFirst) {
         current.add(id);
         if (known.has(id)) continue;
-        const tenant = (await readStoredChunk(deps, { queue: name, id }))?.chunk.tenant;
+        const tenant = (await readStoredChunk(deps, { queue, shard, id }))?.chunk.tenant;
         if (isTenant(tenant)) await recordFinalized(link, keys, [{ chunkId: id as ChunkId, tenant }]);
       }
     }

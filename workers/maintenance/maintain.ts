@@ -1,5 +1,6 @@
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
+import { findEventShards } from '../../shared/queue/event-shards';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { InspectedQueues } from '../../shared/queue/queues';
 import { redisNowMs } from '../../shared/redis/clock';
@@ -58,7 +59,11 @@ export function maintain(deps: {
     repeat(SWEEP_EVERY_MS, 'abandoned chunk sweep', log, async () => {
       const isFirst = await scripts.takeLock(link.client, [keys.reservationSweep()], ['1', SWEEP_LOCK_MS]);
       if (isFirst === 0) return;
-      const swept = await sweepReservations(link, keys, await redisNowMs(link.primaryOf(keys.reservations())));
+      let swept = 0;
+      for (const shard of await findEventShards(link, keys)) {
+        const nowMs = await redisNowMs(link.primaryOf(keys.reservations(shard)));
+        swept += await sweepReservations(link, keys, shard, nowMs);
+      }
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
     repeat(FILES_EVERY_MS, 'append-only file check', log, async () => {
@@ -70,7 +75,7 @@ export function maintain(deps: {
       return repeat(WRITE_ERRORS_EVERY_MS, `check of the append-only file (${role})`, log, rewrite);
     }),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter registration', log, registerDeadLetters),
-    repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters(queues, log)),
+    repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters({ queues, link, keys, log })),
     repeat(SIGN_UPS_EVERY_MS, 'sign-up cleanup', log, () => forgetSignUps(store, Date.now())),
     repeat(CASCADES_EVERY_MS, 'cascade requeue', log, async () => {
       const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_RUN);

@@ -4,6 +4,7 @@ import { forget } from '../../shared/metrics/values';
 import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { queueStats } from '../../shared/queue/queue-stats';
+import { findEventShards, shardsOf } from '../../shared/queue/event-shards';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
 import { OUTBOXES, type Store } from '../../shared/store/store';
 
@@ -33,8 +34,9 @@ function ageSeconds(at: Date | null): number {
 }
 
 async function readQueues({ link, keys, metrics }: Deps): Promise<void> {
+  const shards = await findEventShards(link, keys);
   for (const queue of QUEUE_NAMES) {
-    const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats(link, keys, queue);
+    const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats(link, keys, queue, shardsOf(queue, shards));
     for (const [state, count] of Object.entries(jobs)) metrics.queueJobs.labels(queue, state).set(count);
     metrics.queueOldestSeconds.labels(queue).set(oldestWaitingMs / MS_PER_SECOND);
     metrics.queueLongestActiveSeconds.labels(queue).set(longestActiveMs / MS_PER_SECOND);

@@ -22,9 +22,10 @@ interface Limits {
 export function undoClockSteps(
   { link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log },
   worker: Worker,
+  shard: number,
   { maxDelayMs, ...locks }: Limits,
 ): void {
-  const queue = queueKeys(keys, worker.name);
+  const queue = queueKeys(keys, worker.name, shard);
   const repairs = repeat(locks.stalledCheckMs, `checking the times of ${worker.name} jobs`, log, async () => {
     const shortened = await shortenJobLocks(link.client, queue, locks);
     const late =

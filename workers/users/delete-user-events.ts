@@ -50,7 +50,7 @@ interface Deps extends RedactDeps {
  * dead letter. Chunks without a job are removed.
  */
 async function redactFinalized(deps: Deps, erased: ErasedEvents): Promise<boolean> {
-  const { link, keys, queues } = deps;
+  const { link, keys } = deps;
   const { tenant } = erased;
   const ids = await link.client.zrange(keys.finalizedChunks(tenant), 0, -1);
   const jobs = await findChunkJobs(link, keys, ids);
@@ -59,8 +59,8 @@ async function redactFinalized(deps: Deps, erased: ErasedEvents): Promise<boolea
   for (const [n, id] of ids.entries()) {
     const job = jobs[n]!;
     if (job.state === 'none') gone.push({ chunkId: id as ChunkId, tenant });
-    else if (job.state === 'failed') await redactDeadLetter(deps, queues[job.queue], id, erased);
-    else isQueued ||= await holdsContent(deps, job.queue, id, erased);
+    else if (job.state === 'failed') await redactDeadLetter(deps, { ...job, id }, erased);
+    else isQueued ||= await holdsContent(deps, { ...job, id }, erased);
   }
   await removeFinalized(link, keys, gone);
   return isQueued;

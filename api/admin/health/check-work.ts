@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq';
 import { queueStats } from '../../../shared/queue/queue-stats';
+import { findEventShards } from '../../../shared/queue/event-shards';
 import { DEAD_LETTER_QUEUES } from '../../../shared/queue/queues';
 import type { RedisLink } from '../../../shared/redis/link';
 import type { RedisKeys } from '../../../shared/redis/keys';
@@ -18,12 +19,23 @@ async function workersAt(queue: Queue): Promise<number | null> {
   return queue.getWorkersCount().catch(() => null);
 }
 
-/** Checks a queue for workers, and for jobs that have been waiting or active too long. */
-export async function checkQueue(queue: Queue, link: RedisLink, keys: RedisKeys): Promise<Finding[]> {
-  const check = `queue ${queue.name}`;
-  const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats(link, keys, queue.name);
+/** Returns the number of workers of the shard that has the fewest. */
+async function fewestWorkers(shards: readonly Queue[]): Promise<number | null> {
+  const counts = await Promise.all(shards.map(workersAt));
+  return counts.reduce((fewest, count) => (fewest === null || count === null ? null : Math.min(fewest, count)));
+}
+
+/** Checks the shards of a queue for workers, and for jobs that have been waiting or active too long. */
+export async function checkQueue(
+  name: string,
+  shards: ReadonlyMap<number, Queue>,
+  link: RedisLink,
+  keys: RedisKeys,
+): Promise<Finding[]> {
+  const check = `queue ${name}`;
+  const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats(link, keys, name, [...shards.keys()]);
   const waiting = jobs.waiting + jobs.prioritized;
-  const workers = await workersAt(queue);
+  const workers = await fewestWorkers([...shards.values()]);
   const findings: Finding[] = [];
   if (workers === 0) findings.push(warn(check, 'no worker is connected', 'start one: npm run start:worker'));
   if (oldestWaitingMs > STUCK_MS) {
@@ -41,9 +53,19 @@ export async function checkQueue(queue: Queue, link: RedisLink, keys: RedisKeys)
   return findings;
 }
 
+/** Reports the shards of the event queues, and those that have jobs although `EVENT_QUEUE_SHARDS` does not include them. */
+export function checkShards({ eventShards }: RedisKeys, used: readonly number[]): Finding[] {
+  const former = used.filter((shard) => shard >= eventShards);
+  const found = `EVENT_QUEUE_SHARDS=${eventShards}`;
+  if (former.length === 0) return eventShards === 1 ? [] : [ok('queue shards', found)];
+  const remedy = 'none is needed after the setting was reduced: workers empty them, and dead letters expire';
+  return [warn('queue shards', `${found}, but jobs or dead letters are in shard ${former.join(', ')}`, remedy)];
+}
+
 /** Checks for jobs that failed permanently. */
 export async function checkDeadLetters(link: RedisLink, keys: RedisKeys): Promise<Finding[]> {
-  const stats = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queueStats(link, keys, name)));
+  const shards = await findEventShards(link, keys);
+  const stats = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queueStats(link, keys, name, shards)));
   const total = stats.reduce((sum, { jobs }) => sum + jobs.failed, 0);
   if (total === 0) return [ok('dead letters', 'none')];
   const remedy = 'run `mir dead-letters list` for the reasons, fix the cause, then run `mir dead-letters replay --all`';

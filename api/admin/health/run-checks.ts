@@ -1,12 +1,13 @@
 import { deriveSecrets } from '../../../shared/domain/subject';
 import type { Config } from '../../../shared/config/config';
 import { messageOf } from '../../../shared/errors';
-import { createLog } from '../../../shared/log';
+import { createLog, type Log } from '../../../shared/log';
 import { connectRedis } from '../../../shared/redis/connect';
 import type { RedisLink } from '../../../shared/redis/link';
 import { mailsQueue } from '../../../shared/queue/mail-queue';
 import { QUEUES } from '../../../shared/queue/queues';
-import { redisKeys } from '../../../shared/redis/keys';
+import { type RedisKeys, redisKeys } from '../../../shared/redis/keys';
+import { findEventShards, shardsOf } from '../../../shared/queue/event-shards';
 import { connectStore } from '../../../shared/store/connect';
 import { createStore, type Store } from '../../../shared/store/store';
 import { type ClockReading, compareClocks, redisClock } from './check-clocks';
@@ -14,7 +15,7 @@ import { checkDisk, checkLeftovers } from './check-leftovers';
 import { checkMongo } from './check-mongo';
 import { checkCacheStore, checkQueueStore } from './check-redis';
 import { checkSettings, settingsProblems } from './check-settings';
-import { checkDeadLetters, checkOpenWork, checkQueue } from './check-work';
+import { checkDeadLetters, checkOpenWork, checkQueue, checkShards } from './check-work';
 import { checked, type Finding, fail } from './finding';
 
 const REDIS_TIMEOUT_MS = 5_000;
@@ -52,9 +53,26 @@ async function readClocks(of: string, link: RedisLink, clocks: Clock[]): Promise
   }
 }
 
+async function examineQueues(config: Config, link: RedisLink, keys: RedisKeys, log: Log): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const eventShards = await findEventShards(link, keys);
+  for (const definition of QUEUES) {
+    // Without a mail server, MIR does not queue emails or run a mail worker.
+    if (definition === mailsQueue && config.mail.kind === 'off') continue;
+    const { name } = definition;
+    const shards = new Map(
+      shardsOf(name, eventShards).map((shard) => [shard, definition.inspect({ link, keys, log, shard })]),
+    );
+    findings.push(...(await checked(`queue ${name}`, RETRY, () => checkQueue(name, shards, link, keys))));
+    await Promise.all([...shards.values()].map((queue) => queue.close()));
+  }
+  findings.push(...checkShards(keys, eventShards));
+  return findings;
+}
+
 async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]> {
   const log = createLog('silent', 'api');
-  const keys = redisKeys(config.keyspace);
+  const keys = redisKeys(config.keyspace, config.eventQueueShards);
   const role = { kind: 'request', timeoutMs: REDIS_TIMEOUT_MS } as const;
   const queueLink = connectRedis(config.redisUrl, role, log);
   const cacheLink = connectRedis(config.cacheRedisUrl, role, log);
@@ -64,13 +82,7 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
     await readClocks('Redis', queueLink, clocks);
     if (config.cacheRedisUrl !== config.redisUrl) await readClocks('the cache', cacheLink, clocks);
     if (queueLink.runId() === null) return findings;
-    for (const definition of QUEUES) {
-      // Without a mail server, MIR does not queue emails or run a mail worker.
-      if (definition === mailsQueue && config.mail.kind === 'off') continue;
-      const queue = definition.inspect({ link: queueLink, keys, log });
-      findings.push(...(await checked(`queue ${definition.name}`, RETRY, () => checkQueue(queue, queueLink, keys))));
-      await queue.close();
-    }
+    findings.push(...(await checked('queues', RETRY, () => examineQueues(config, queueLink, keys, log))));
     findings.push(...(await checked('dead letters', RETRY, () => checkDeadLetters(queueLink, keys))));
     return findings;
   } finally {

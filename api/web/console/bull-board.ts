@@ -12,6 +12,7 @@ import type {
   UIConfig,
 } from '@bull-board/api/typings/app';
 import type { Queue } from 'bullmq';
+import { currentShards, shardsOf } from '../../../shared/queue/event-shards';
 import { QUEUES } from '../../../shared/queue/queues';
 import type { ApiContext } from '../../context';
 import { presentFailure } from '../../admin/present-failure';
@@ -33,8 +34,13 @@ const UI_DIR = join(dirname(require.resolve('@bull-board/ui/package.json')), 'di
 const DESCRIPTION = 'Read-only. To replay or drop dead letters, use mir dead-letters or /admin/dead-letters.';
 
 /** Adapts a queue for the board, which is read-only and shows the shape of each payload instead of its content. */
-function readOnly(queue: Queue, fields: ReadonlySet<string>): BullMQAdapter {
-  const adapter = new BullMQAdapter(queue, { readOnlyMode: true, allowRetries: false, description: DESCRIPTION });
+function readOnly(queue: Queue, shard: number, fields: ReadonlySet<string>): BullMQAdapter {
+  const adapter = new BullMQAdapter(queue, {
+    readOnlyMode: true,
+    allowRetries: false,
+    description: DESCRIPTION,
+    prefix: shard === 0 ? '' : `shard-${shard}-`,
+  });
   for (const field of ['data', 'returnValue', 'progress'] as const) {
     adapter.setFormatter(field, (value) => shapeOf(value ?? null, fields) as Record<string, unknown>);
   }
@@ -72,7 +78,7 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
 }
 
 /** Creates the board. Uses only bull-board's read routes, so no one can change a queue. */
-export function createBoard({ queues }: Pick<ApiContext, 'queues'>, basePath: string): Board {
+export function createBoard({ queues, keys }: Pick<ApiContext, 'queues' | 'keys'>, basePath: string): Board {
   let known: BullBoardQueues = new Map();
   let uiConfig: UIConfig = {};
   const board: Board = { routes: [], pagePaths: [], html: '', staticDir: join(UI_DIR, 'static') };
@@ -104,7 +110,9 @@ export function createBoard({ queues }: Pick<ApiContext, 'queues'>, basePath: st
     },
   };
   createBullBoard({
-    queues: QUEUES.map(({ name, fields }) => readOnly(queues[name], fields)),
+    queues: QUEUES.flatMap(({ name, fields }) =>
+      shardsOf(name, currentShards(keys)).map((shard) => readOnly(queues.ofShard(name, shard), shard, fields)),
+    ),
     serverAdapter: adapter,
     options: {
       uiBasePath: dirname(UI_DIR),

@@ -6,7 +6,8 @@ import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/link';
 import { queueKeys, storedPayloads } from '../../../shared/queue/bullmq-internals';
-import { decodeChunk, EVENT_QUEUES, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
+import { findEventShards, shardQueues } from '../../../shared/queue/event-shards';
+import { decodeChunk, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
 import { createEventQueue } from '../../../shared/queue/event-queue';
 import { advanceClock } from '../../../shared/redis/clock';
 import type { RedisKeys } from '../../../shared/redis/keys';
@@ -21,9 +22,9 @@ const FILE = 'queued-events.ndjson.gz';
  * afterward, contains them.
  */
 async function* jobsOf(link: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
-  for (const { name } of Object.values(EVENT_QUEUES)) {
-    const server = link.primaryOf(keys.queuePrefix(name));
-    for await (const { id, data } of storedPayloads(server, queueKeys(keys, name))) {
+  for (const { queue, shard } of shardQueues(await findEventShards(link, keys))) {
+    const server = link.primaryOf(keys.queuePrefix(queue, shard));
+    for await (const { id, data } of storedPayloads(server, queueKeys(keys, queue, shard))) {
       yield Buffer.from(`${JSON.stringify({ id, data })}\n`);
     }
   }

@@ -70,7 +70,7 @@ async function fillBackup(config: Config, folder: string, log: LogLine): Promise
     const createdAt = new Date().toISOString();
     // Dump the queue first. An event that leaves the queue in the meantime is in the database before the database dump
     // starts.
-    const queue = await dumpQueuedEvents(queueLink, redisKeys(config.keyspace), folder);
+    const queue = await dumpQueuedEvents(queueLink, redisKeys(config.keyspace, config.eventQueueShards), folder);
     log(`queued events: ${queue.count} jobs`);
     const dumped = await dumpStore(store.connection, folder, log);
     writeManifest(folder, { format: 1, createdAt, pepperFingerprint: fingerprint, queue, ...dumped });
@@ -129,7 +129,7 @@ export async function restoreBackup(
     log('Built the indexes.');
     const verified = await verifyStore(store, fingerprint, manifest);
     if (verified.problems.length > 0) return { ...verified, queued: 0, unreadable: 0 };
-    const keys = redisKeys(config.keyspace);
+    const keys = redisKeys(config.keyspace, config.eventQueueShards);
     const silent = createLog('silent', 'api');
     return { ...verified, ...(await loadQueuedEvents({ link: queueLink, keys, log: silent }, folder)) };
   });

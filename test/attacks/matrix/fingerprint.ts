@@ -1,3 +1,4 @@
+import { QUEUE_NAMES } from '../../../shared/queue/queues';
 import { createHash } from 'node:crypto';
 import { envOf, type Tenant } from '../../../shared/domain/ids';
 import type { Harness } from '../../support/harness';
@@ -26,9 +27,7 @@ export async function fingerprint({ ctx }: Harness): Promise<Fingerprint> {
       add(ownerOf(collection.collectionName, doc), `${collection.collectionName} ${text}`);
     }
   }
-  const jobs = await Promise.all(
-    Object.entries(ctx.queues).map(async ([name, queue]) => [name, await queue.getJobCounts()]),
-  );
+  const jobs = await Promise.all(QUEUE_NAMES.map(async (name) => [name, await ctx.queues[name].getJobCounts()]));
   add('queues', JSON.stringify(jobs));
   return Object.fromEntries(Object.entries(hashes).map(([owner, hash]) => [owner, hash.digest('hex')]));
 }

@@ -1,3 +1,4 @@
+import { currentShards } from '../../../shared/queue/event-shards';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { tenantOf } from '../../../shared/domain/ids';
@@ -53,7 +54,10 @@ async function drainBacklog(stage: Stage): Promise<void> {
   const { environment, ended, note, report } = stage;
   const { apis, workers, onRedis, ctx, view } = environment;
   const setLimit = (bytes: number) => onRedis((redis) => redis.config('SET', 'maxmemory', String(bytes)));
-  const queuedBytes = async (): Promise<number> => Number(await view.redis.get(ctx.keys.reservedBytes()));
+  const queuedBytes = async (): Promise<number> => {
+    const shards = currentShards(ctx.keys).map((shard) => view.redis.get(ctx.keys.reservedBytes(shard)));
+    return (await Promise.all(shards)).reduce((sum, bytes) => sum + Number(bytes), 0);
+  };
   const restartApis = async (env: Record<string, string>): Promise<void> => {
     for (const api of apis) {
       await api.stop();

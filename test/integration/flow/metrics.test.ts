@@ -75,6 +75,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   state: ['closed', 'half_open', 'open', 'waiting', 'prioritized', 'active', 'delayed', 'failed'],
   queue: QUEUE_NAMES,
   lane: Object.keys(EVENT_QUEUES),
+  shard: ['0'],
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
   what: ['queues', 'cascades', 'audit', 'outbox'],

@@ -19,8 +19,8 @@ beforeEach(async () => {
   const { queueLink, keys, queues } = mir.ctx;
   await queues.events.obliterate({ force: true });
   await queues['bulk-events'].obliterate({ force: true });
-  await queueLink.client.del(keys.reservations(), keys.reservedBytes(), keys.partnerBytes());
-  await queueLink.client.del(keys.bulkFinishes(), keys.bulkClock());
+  await queueLink.client.del(keys.reservations(0), keys.reservedBytes(0), keys.partnerBytes(0));
+  await queueLink.client.del(keys.bulkFinishes(0), keys.bulkClock(0));
   partner = await mir.partner();
 });
 afterAll(() => mir.close());

@@ -52,7 +52,7 @@ describe('a single event that reuses an idempotency key with different content',
   });
 
   it('is stored if the database rejected the first event', async () => {
-    const queue = eventJobsOf(mir.ctx.queues);
+    const queue = eventJobsOf(mir.ctx);
     const first = { userExternalId: 'rejected', idempotencyKey: 'k-2', metadata: { a: 1 } };
     await mir.stopWorkers();
     const failed = await submit(first);

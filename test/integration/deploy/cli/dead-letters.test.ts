@@ -5,7 +5,7 @@ import { queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { DEAD_LETTER_AGE_SECONDS } from '../../../../shared/queue/define-queue';
 import { eventsQueue, MAX_EVENTS_PER_CHUNK } from '../../../../shared/queue/event-chunk';
 import { queuedBytes } from '../../../../shared/queue/queued-bytes';
-import { DEAD_LETTER_QUEUES } from '../../../../shared/queue/queues';
+import { DEAD_LETTER_QUEUES, QUEUE_NAMES } from '../../../../shared/queue/queues';
 import { expireDeadLetters } from '../../../../workers/maintenance/expire-dead-letters';
 import { anEvent, someEvents } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
@@ -139,9 +139,9 @@ describe('dead letters', () => {
     const id = await createDeadLetter();
     expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
-    const before = await queuedBytes(h.ctx.queueLink.client, h.ctx.keys);
+    const before = await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, 0);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 0, out: `Dropped ${id}.\n` });
-    expect(await queuedBytes(h.ctx.queueLink.client, h.ctx.keys)).toBeLessThan(before);
+    expect(await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, 0)).toBeLessThan(before);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });
     expect(await auditOf(h.ctx, id)).toMatchObject([
@@ -207,7 +207,7 @@ describe('dead letters', () => {
     };
     await age(old, DEAD_LETTER_AGE_SECONDS + 60);
     await age(young, DEAD_LETTER_AGE_SECONDS - 60);
-    expect(await expireDeadLetters(h.ctx.queues, h.ctx.log)).toBe(1);
+    expect(await expireDeadLetters({ ...h.ctx, link: h.ctx.queueLink })).toBe(1);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${old}`)).status).toBe(404);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
   });
@@ -219,9 +219,9 @@ describe('dead letters', () => {
     const batch = { events: someEvents(5 * MAX_EVENTS_PER_CHUNK) };
     expect((await h.client.post('/events', partner.liveKey, batch)).status).toBe(202);
     const kept = await Promise.all(
-      Object.values(h.ctx.queues).map(async (queue) => {
-        const [job] = await queue.getJobs(['waiting', 'prioritized']);
-        return job!.opts.removeOnFail === true ? [] : [queue.name];
+      QUEUE_NAMES.map(async (name) => {
+        const [job] = await h.ctx.queues[name].getJobs(['waiting', 'prioritized']);
+        return job!.opts.removeOnFail === true ? [] : [name];
       }),
     );
     expect(kept.flat()).toEqual([...DEAD_LETTER_QUEUES]);

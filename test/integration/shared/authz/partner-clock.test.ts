@@ -82,7 +82,7 @@ describe("a partner's clock", () => {
 
   it('assigns times in order, so a kill does not cover events that were accepted before it', async () => {
     const { apiKey, agentId } = await insertAgent(mir.ctx.store, partner);
-    const queue = eventJobsOf(mir.ctx.queues);
+    const queue = eventJobsOf(mir.ctx);
     await stepBack();
     await queue.pause();
     try {

@@ -31,7 +31,7 @@ const testTenantOf = (tenant: Tenant): Tenant => tenantOf(partnerOf(tenant), 'te
 const newTenant = (): Tenant => tenantOf(partnerIdOf(newPartnerTag()), 'live');
 const ledger = (): string[] => {
   const { keys } = h.ctx;
-  return [keys.reservations(), keys.reservedBytes(), keys.partnerBytes(), keys.bulkFinishes(), keys.bulkClock()];
+  return [keys.reservations(0), keys.reservedBytes(0), keys.partnerBytes(0), keys.bulkFinishes(0), keys.bulkClock(0)];
 };
 const idsOf = (prefix: string, count: number): ChunkId[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}` as ChunkId);
@@ -43,10 +43,11 @@ function reserve(
 ): Promise<Reserved> {
   const { queueLink, keys } = h.ctx;
   const chunks = chunkIds.map((chunkId) => ({ chunkId, bytes, cost }));
-  return reserveBytes(queueLink.client, keys, { lane, tenant, nowMs: Date.now(), limits: LIMITS }, chunks);
+  return reserveBytes(queueLink.client, keys, { shard: 0, lane, tenant, nowMs: Date.now(), limits: LIMITS }, chunks);
 }
-const release = (...chunkIds: ChunkId[]): Promise<void> => releaseBytes(h.ctx.queueLink.client, h.ctx.keys, chunkIds);
-const queued = (): Promise<number> => queuedBytes(h.ctx.queueLink.client, h.ctx.keys);
+const release = (...chunkIds: ChunkId[]): Promise<void> =>
+  releaseBytes(h.ctx.queueLink.client, h.ctx.keys, 0, chunkIds);
+const queued = (): Promise<number> => queuedBytes(h.ctx.queueLink.client, h.ctx.keys, 0);
 
 describe('limits', () => {
   it('refuses a partner above its share, reserves nothing for it, and still serves others', async () => {
@@ -137,8 +138,8 @@ describe('the ledger', () => {
 
   it('releases chunks that an earlier version reserved', async () => {
     const { queueLink, keys } = h.ctx;
-    await queueLink.client.hset(keys.reservations(), 'old', `700 ${a} 1790000000000`);
-    await queueLink.client.set(keys.reservedBytes(), 700);
+    await queueLink.client.hset(keys.reservations(0), 'old', `700 ${a} 1790000000000`);
+    await queueLink.client.set(keys.reservedBytes(0), 700);
     await release('old' as ChunkId);
     expect(await h.ctx.queueLink.client.exists(...ledger())).toBe(0);
   });

@@ -39,11 +39,12 @@ async function processWith(faults: (deps: Deps) => Partial<Deps>, isDone: () => 
     secrets,
     committer: createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing: NO_TRACING, signal }),
     finalize: createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal }),
-    tenantOfChunk: (chunkId) => tenantOfChunk(queueLink.client, keys, chunkId),
+    tenantOfChunk: (shard, chunkId) => tenantOfChunk(queueLink.client, keys, shard, chunkId),
     log,
     metrics,
     signal,
     lane: 'interactive',
+    shard: 0,
   };
   const own = workerLink(mir.env);
   const faulty = { ...deps, ...faults(deps) };
@@ -112,9 +113,9 @@ describe('a chunk that cannot be finalized for a long time', () => {
     const { step, isOver } = faultyStep();
     await processWith(
       ({ tenantOfChunk: find }) => ({
-        tenantOfChunk: (chunkId) => {
+        tenantOfChunk: (shard, chunkId) => {
           step();
-          return find(chunkId);
+          return find(shard, chunkId);
         },
       }),
       async () => job!.isFailed(),

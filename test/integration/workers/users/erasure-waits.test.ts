@@ -58,7 +58,7 @@ async function takeFinalized(): Promise<Job> {
   const worker = new Worker(eventsQueue.name, undefined, { ...own.bullmq, prefix: queues.events.opts.prefix! });
   mir.atClose(() => void worker.close().then(() => own.close()));
   const job = await worker.getNextJob(TOKEN);
-  await finalizeChunks(link, keys, [{ chunkId: job.id as ChunkId, tenant: tenant() }]);
+  await finalizeChunks(link, keys, [{ chunkId: job.id as ChunkId, tenant: tenant(), shard: 0 }]);
   return job;
 }
 

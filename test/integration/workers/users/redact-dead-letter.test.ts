@@ -39,9 +39,9 @@ async function textOf(id: string): Promise<string | null> {
 
 const erase = (id: string, userRef: string, erasedAtMs = RECEIVED_AT_MS): Promise<void> => {
   const { queueLink: link, keys, queues } = mir.ctx;
-  const deps = { link, keys, signal: new AbortController().signal };
+  const deps = { link, keys, queues, signal: new AbortController().signal };
   const erased = { tenant: TENANT, userRef: userRef as UserRef, erasedAt: new Date(erasedAtMs) };
-  return redactDeadLetter(deps, queues.events, id, erased);
+  return redactDeadLetter(deps, { queue: eventsQueue.name, shard: 0, id }, erased);
 };
 
 describe('redactDeadLetter', () => {

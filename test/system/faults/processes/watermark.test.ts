@@ -173,9 +173,12 @@ describe('the watermark', () => {
       const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
       const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
       if (withReservation)
-        await reserveBytes(viewQueue(mir).redis, keys, { lane: 'bulk', tenant, nowMs: nowMs!, limits: null }, [
-          { chunkId, bytes: 1_000, cost: 1 },
-        ]);
+        await reserveBytes(
+          viewQueue(mir).redis,
+          keys,
+          { shard: 0, lane: 'bulk', tenant, nowMs: nowMs!, limits: null },
+          [{ chunkId, bytes: 1_000, cost: 1 }],
+        );
       return nowMs!;
     }
 
@@ -188,7 +191,7 @@ describe('the watermark', () => {
       const expectedState = newExpectedState(await mir.partner());
       const sweepAt = (nowMs: number): Promise<number> =>
         sweep === 'sweepReservations'
-          ? sweepReservations(link, keys, nowMs)
+          ? sweepReservations(link, keys, 0, nowMs)
           : sweepOpenChunks(link, keys, expectedState.tenant, nowMs);
       const authorizedAt = await abandonChunk(expectedState, withReservation);
       expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS - 1)).toBe(0);
@@ -210,7 +213,7 @@ describe('the watermark', () => {
     const marks = await remainingMarks(mir, expectedState.tenant);
     const later = Date.now() + 10 * ABANDONED_AFTER_MS;
     expect(await sweepOpenChunks(link, keys, expectedState.tenant, later)).toBe(0);
-    expect(await sweepReservations(link, keys, later)).toBe(0);
+    expect(await sweepReservations(link, keys, 0, later)).toBe(0);
     expect(await remainingMarks(mir, expectedState.tenant)).toEqual(marks);
     await queue.resume();
     await expectBalanced(mir, expectedState);
