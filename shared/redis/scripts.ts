@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RedisClient } from './link';
@@ -5,11 +6,11 @@ import type { RedisClient } from './link';
 type Argument = string | number;
 
 /** Runs a Lua script, which Redis executes atomically. */
-type Script<Keys extends readonly string[], Args extends readonly Argument[], Reply> = (
-  redis: RedisClient,
-  keys: Keys,
-  args: Args,
-) => Promise<Reply>;
+interface Script<Keys extends readonly string[], Args extends readonly Argument[], Reply> {
+  (redis: RedisClient, keys: Keys, args: Args): Promise<Reply>;
+  /** The hash by which Redis caches the script. */
+  sha: string;
+}
 
 type Command = (keyCount: number, ...keysAndArgs: Argument[]) => Promise<unknown>;
 
@@ -26,11 +27,12 @@ function script<Keys extends readonly string[], Args extends readonly Argument[]
 ): Script<Keys, Args, Reply> {
   const command = `mir:${name}`;
   const lua = [...uses.map((library) => read(`lib/${library}.lua`)), read(`${name}.lua`)].join('\n');
-  return (redis, keys, args) => {
+  const run = (redis: RedisClient, keys: Keys, args: Args): Promise<Reply> => {
     if (!(command in redis)) redis.defineCommand(command, { lua });
     const commands = redis as unknown as Record<string, Command>;
     return commands[command]!(keys.length, ...keys, ...args) as Promise<Reply>;
   };
+  return Object.assign(run, { sha: createHash('sha1').update(lua).digest('hex') });
 }
 
 type RowAndLease = [row: string, lease: string];

@@ -6,7 +6,8 @@ import { openRedisCluster } from '../support/redis-cluster';
 async function main(): Promise<number> {
   const cluster = await openRedisCluster();
   try {
-    const args = ['run', '--silent', 'jest', '--', '--selectProjects', 'integration', ...process.argv.slice(2)];
+    // An option with several values would take the names that follow it.
+    const args = ['run', '--silent', 'jest', '--', ...process.argv.slice(2), '--selectProjects', 'integration'];
     const env = { ...process.env, REDIS_URL: cluster.url };
     const tests = spawn('npm', args, { stdio: 'inherit', env });
     const [code] = (await once(tests, 'exit')) as [number | null];
