@@ -43,7 +43,7 @@ export interface ApiContext extends Runtime {
   overload: OverloadGuard;
   signalsCache: SignalsCache;
   /** Reads from MongoDB through a circuit breaker. */
-  readRows: (refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
+  readRows: (tenants: Iterable<Tenant>, refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
   /** Functions for people's accounts. Loads better-auth on first use. */
   auth: AccountAuth;
   identityCache: IdentityCache;
@@ -127,7 +127,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     erasureQueue,
     overload,
     signalsCache: createSignalsCache(cacheOptions),
-    readRows: (refs) => signalsReads.read(() => store.urgent.users.rows(refs)),
+    readRows: (tenants, refs) => signalsReads.read(() => store.urgent.users.rows(tenants, refs)),
     identityCache: createIdentityCache(cacheOptions),
     readIdentityRows: (refs) => signalsReads.read(() => store.urgent.memberships.rows(refs)),
     presentSignals: signalsPresenter(config.tierRules),

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../../shared/concurrency/deadline';
-import type { EventId } from '../../shared/domain/ids';
+import type { EventId, Tenant } from '../../shared/domain/ids';
 import { storeTooSlow } from '../../shared/store/errors';
 import { isErased } from '../../shared/store/users';
 import type { ApiContext } from '../context';
@@ -20,7 +20,7 @@ export interface ReusedKeys {
    * Returns true if an event with this key and different content is stored and not erased. Returns false if the
    * database does not respond.
    */
-  isReused(event: ValidatedEvent): Promise<boolean>;
+  isReused(tenant: Tenant, event: ValidatedEvent): Promise<boolean>;
 }
 
 /**
@@ -31,11 +31,14 @@ export interface ReusedKeys {
 export function createReusedKeys({ store }: Pick<ApiContext, 'store'>): ReusedKeys {
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
 
-  const findReuse = async ({ keyedId, accepted: { fingerprint } }: ValidatedEvent): Promise<boolean> => {
-    const [stored] = keyedId === null ? [] : await store.events.existing([keyedId]);
+  const findReuse = async (
+    tenant: Tenant,
+    { keyedId, accepted: { fingerprint } }: ValidatedEvent,
+  ): Promise<boolean> => {
+    const [stored] = keyedId === null ? [] : await store.events.existing([tenant], [keyedId]);
     if (!stored || stored.fingerprint === fingerprint) return false;
     const { userRef, receivedAt } = stored;
-    return !isErased(await store.users.rows([userRef]), userRef, receivedAt.getTime());
+    return !isErased(await store.users.rows([tenant], [userRef]), userRef, receivedAt.getTime());
   };
 
   return {
@@ -46,9 +49,9 @@ export function createReusedKeys({ store }: Pick<ApiContext, 'store'>): ReusedKe
       const before = keyedId === null ? undefined : remembered.get(keyedId);
       return before !== undefined && before !== fingerprint;
     },
-    isReused: (event) =>
-      withDeadline(findReuse(event), CHECK_TIMEOUT_MS, () => storeTooSlow('reused key', CHECK_TIMEOUT_MS)).catch(
-        () => false,
-      ),
+    isReused: (tenant, event) =>
+      withDeadline(findReuse(tenant, event), CHECK_TIMEOUT_MS, () =>
+        storeTooSlow('reused key', CHECK_TIMEOUT_MS),
+      ).catch(() => false),
   };
 }

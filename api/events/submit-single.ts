@@ -1,6 +1,6 @@
 import type { Admission } from '../../shared/authz/authorizer';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
-import { newChunkId } from '../../shared/domain/ids';
+import { newChunkId, tenantOf } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
@@ -57,7 +57,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
       metrics.rateLimited.events.inc();
       throw rateLimited(admission, 1);
     }
-    if (!(await reusedKeys.isReused(event))) return;
+    if (!(await reusedKeys.isReused(tenantOf(key.partnerId, key.env), event))) return;
     throw new PublicError(
       'IDEMPOTENCY_KEY_REUSED',
       'This idempotency key was already used with a different body. Use a new key, or resend the original body.',

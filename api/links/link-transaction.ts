@@ -53,6 +53,7 @@ function cacheOutboxDocOf({ users, memberships }: Changed): CacheOutboxDoc {
   return {
     _id: newId('rfs'),
     userRefs: users.map(({ _id }) => _id),
+    tenants: [...new Set(users.map(({ tenant }) => tenant))],
     identities: memberships.map(({ _id }) => _id),
     dueAt: new Date(Date.now() + REFRESH_DUE_AFTER_MS),
   };

@@ -1,4 +1,4 @@
-import type { IdentityRef, UserRef } from '../../shared/domain/ids';
+import type { IdentityRef, Tenant, UserRef } from '../../shared/domain/ids';
 import {
   EMPTY_IDENTITY_ROW,
   EMPTY_ROW,
@@ -22,8 +22,11 @@ export type SignalsDeps = Pick<
   'signalsCache' | 'identityCache' | 'readRows' | 'readIdentityRows' | 'metrics' | 'log'
 >;
 
-const usersOf = ({ signalsCache, readRows }: SignalsDeps): RowSource<UserRef, SignalsRow> => {
-  return { cache: signalsCache, readStore: readRows, empty: EMPTY_ROW };
+const usersOf = (
+  { signalsCache, readRows }: SignalsDeps,
+  tenants: ReadonlySet<Tenant>,
+): RowSource<UserRef, SignalsRow> => {
+  return { cache: signalsCache, readStore: (refs) => readRows(tenants, refs), empty: EMPTY_ROW };
 };
 
 /**
@@ -43,10 +46,9 @@ async function combine(
   );
   const membersOf = new Map(identities.map((identity, n) => [identity, people.rows[n]!.members]));
   const known = new Map(refs.map((ref, n) => [ref, own[n]!]));
-  const others = [...new Set([...membersOf.values()].flat().map(({ userRef }) => userRef))].filter(
-    (ref) => !known.has(ref),
-  );
-  const accounts = await readThrough(deps, usersOf(deps), others);
+  const unread = [...membersOf.values()].flat().filter(({ userRef }) => !known.has(userRef));
+  const others = [...new Set(unread.map(({ userRef }) => userRef))];
+  const accounts = await readThrough(deps, usersOf(deps, new Set(unread.map(({ tenant }) => tenant))), others);
   others.forEach((ref, n) => known.set(ref, accounts.rows[n]!));
   const rowOf = (ref: UserRef): SignalsRow => known.get(ref) ?? EMPTY_ROW;
 
@@ -65,14 +67,15 @@ async function combine(
 }
 
 /**
- * Returns the users' histories in the order of `refs`: for a linked user, the whole history of the person; for any
+ * Returns the histories of the tenant's users in the order of `refs`: for a linked user, the whole history of the person; for any
  * other user, only the events that this partner submitted.
  */
 export async function readSignals(
   deps: SignalsDeps,
+  tenant: Tenant,
   refs: UserRef[],
 ): Promise<{ found: FoundHistory[]; source: SignalsSource }> {
-  const own = await readThrough(deps, usersOf(deps), refs);
+  const own = await readThrough(deps, usersOf(deps, new Set([tenant])), refs);
   if (own.rows.every(({ identity }) => identity === null)) {
     const found = own.rows.map((row): FoundHistory => ({ history: ownHistory(row), scope: 'OWN' }));
     return { found, source: own.isFromStore ? 'store' : 'cache' };

@@ -84,7 +84,7 @@ export const resolveRoute = route({
       throw new PublicError('BULK_LIMIT_EXCEEDED', `${limit}, but this request contains ${ids.length}. Split it.`);
     }
     const refs = ids.map((id) => ctx.secrets.userRef(tenant, id));
-    const { found, source } = await readSignals(ctx, refs);
+    const { found, source } = await readSignals(ctx, tenant, refs);
     const nowMs = admission.nowMs ?? Date.now();
     const shared = {
       includesEventsThrough: admission.watermarkMs === null ? null : new Date(admission.watermarkMs).toISOString(),

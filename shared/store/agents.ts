@@ -17,6 +17,7 @@ import {
   type PayForRows,
   type Position,
 } from './list-page';
+import { tenantRouting } from './routing';
 
 /** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the path index. */
 export interface AgentDoc {
@@ -129,6 +130,7 @@ const positionOf = ({ createdAt, _id }: AgentDoc): Position => ({ atMs: createdA
 export function agentsStore(connection: Connection) {
   const model = connection.model<AgentDoc>('Agent', schema);
   const collection = connection.collection<AgentDoc>(model.collection.collectionName);
+  const routing = tenantRouting(connection);
   return {
     model,
 
@@ -225,7 +227,7 @@ export function agentsStore(connection: Connection) {
       const updatedAt = new Date(Math.max(at.getTime(), before.updatedAt.getTime() + 1));
       return model
         .findOneAndUpdate(
-          { _id: before._id, updatedAt: before.updatedAt, status: before.status },
+          { _id: before._id, ...routing([before.tenant]), updatedAt: before.updatedAt, status: before.status },
           { $set: { ...change, updatedAt } },
           { returnDocument: 'after', session },
         )

@@ -2,6 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChainContent, Seal } from '../domain/audit-chain';
 import type { PartnerId, Tenant } from '../domain/ids';
 import { boundsOf, indexKeyOf, type ListPage, listPage, mergePages, type PayForRows, type Position } from './list-page';
+import { isRouted } from './routing';
 import { streamOf } from './stream';
 
 /** Who performed an action. */
@@ -145,10 +146,11 @@ export function auditStore(connection: Connection) {
       return streamOf(model, { chain, sealed: false }, { ...order, limit, batchSize });
     },
 
-    /** Seals entries. Returns how many of these entries were still unsealed. */
-    async seal(seals: (Seal & { _id: string })[], session: ClientSession): Promise<number> {
+    /** Seals entries of a chain. Returns how many of these entries were still unsealed. */
+    async seal(chain: AuditChain, seals: (Seal & { _id: string })[], session: ClientSession): Promise<number> {
+      const routing = isRouted(connection) ? { chain } : {};
       const writes = seals.map(({ _id, ...seal }) => ({
-        updateOne: { filter: { _id, sealed: false }, update: { $set: { sealed: true, ...seal } } },
+        updateOne: { filter: { _id, ...routing, sealed: false }, update: { $set: { sealed: true, ...seal } } },
       }));
       return (await collection.bulkWrite(writes, { session, ordered: true })).modifiedCount;
     },

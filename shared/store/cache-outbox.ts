@@ -1,5 +1,5 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
-import type { IdentityRef, UserRef } from '../domain/ids';
+import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 
 /**
  * Rows that a committed change must still update in the cache. An entry is written in the transaction of the change and
@@ -8,13 +8,21 @@ import type { IdentityRef, UserRef } from '../domain/ids';
 export interface CacheOutboxDoc {
   _id: string;
   userRefs: UserRef[];
+  /** The users' tenants. Absent from entries that earlier versions wrote. */
+  tenants?: Tenant[];
   identities: IdentityRef[];
   /** When the sweep takes over. Until then, the process that committed the change updates the cache. */
   dueAt: Date;
 }
 
 const schema = new Schema<CacheOutboxDoc>(
-  { _id: String, userRefs: [String], identities: [String], dueAt: Date },
+  {
+    _id: String,
+    userRefs: [String],
+    tenants: { type: [String], default: undefined },
+    identities: [String],
+    dueAt: Date,
+  },
   { collection: 'refreshes', versionKey: false, strict: 'throw' },
 );
 schema.index({ dueAt: 1 });

@@ -1,6 +1,7 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
 import type { Metrics } from '../metrics/metrics';
 import { redactUrl } from '../config/redact-url';
+import { watchRouting } from './routing';
 import { watchPool } from './watch-pool';
 
 /** Writes are not retried after this time. */
@@ -56,6 +57,7 @@ export async function connectStore(
   });
   // The client exists before the first connection, but is null if the URL is invalid.
   const client = connection.getClient() as mongo.MongoClient | null;
+  if (client) watchRouting(client);
   if (client && metrics) watchPool(client, metrics);
   try {
     await connection.asPromise();

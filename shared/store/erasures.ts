@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant, UserRef } from '../domain/ids';
+import { tenantRouting } from './routing';
 
 /**
  * A partner's request to erase a user, and its status. The row is the outbox: a sweep resumes the erasure until it is
@@ -46,6 +47,12 @@ schema.index({ expireAt: 1 }, { expireAfterSeconds: 0, partialFilterExpression: 
 
 export function erasuresStore(connection: Connection) {
   const model = connection.model<ErasureDoc>('Erasure', schema);
+  const routing = tenantRouting(connection);
+  const running = ({ _id, tenant }: Pick<ErasureDoc, '_id' | 'tenant'>) => ({
+    _id,
+    ...routing([tenant]),
+    status: 'RUNNING' as const,
+  });
   return {
     model,
 
@@ -101,15 +108,16 @@ export function erasuresStore(connection: Connection) {
       return next?.nextLookAt ?? null;
     },
 
-    async recordErased(receiptId: string, count: number, session: ClientSession): Promise<void> {
-      await model.updateOne({ _id: receiptId, status: 'RUNNING' }, { $inc: { eventsErased: count } }, { session });
+    async recordErased(
+      erasure: Pick<ErasureDoc, '_id' | 'tenant'>,
+      count: number,
+      session: ClientSession,
+    ): Promise<void> {
+      await model.updateOne(running(erasure), { $inc: { eventsErased: count } }, { session });
     },
 
-    async close(receiptId: string, settledAt: Date): Promise<void> {
-      await model.updateOne(
-        { _id: receiptId, status: 'RUNNING' },
-        { $set: { status: 'DONE', settledAt }, $unset: { userRef: '' } },
-      );
+    async close(erasure: Pick<ErasureDoc, '_id' | 'tenant'>, settledAt: Date): Promise<void> {
+      await model.updateOne(running(erasure), { $set: { status: 'DONE', settledAt }, $unset: { userRef: '' } });
     },
   };
 }

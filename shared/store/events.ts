@@ -2,6 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 import { type ListPage, listPage, type PayForRows, type Position } from './list-page';
 import { pagesOf, batchSizeFor } from './pages-of';
+import { tenantRouting } from './routing';
 import { streamOf } from './stream';
 
 /**
@@ -80,14 +81,15 @@ schema.index(
 export function eventsStore(connection: Connection) {
   const model = connection.model<EventDoc>('Event', schema);
   const collection = connection.collection<EventDoc>(model.collection.collectionName);
+  const routing = tenantRouting(connection);
   return {
     model,
 
-    /** Returns the events that are already stored under any of `ids`. */
-    async existing(ids: EventId[], session?: ClientSession): Promise<ExistingEvent[]> {
+    /** Returns the events of `tenants` that are already stored under any of `ids`. */
+    async existing(tenants: Iterable<Tenant>, ids: EventId[], session?: ClientSession): Promise<ExistingEvent[]> {
       const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1, agentId: 1 };
       const options = { projection, batchSize: batchSizeFor(ids), ...(session ? { session } : {}) };
-      return collection.find<ExistingEvent>({ _id: { $in: ids } }, options).toArray();
+      return collection.find<ExistingEvent>({ _id: { $in: ids }, ...routing(tenants) }, options).toArray();
     },
 
     /**
@@ -99,9 +101,9 @@ export function eventsStore(connection: Connection) {
         await collection.insertMany(page, { session, ordered: true });
     },
 
-    /** Deletes events that are covered by their user's erasure, so that their idempotency keys can be reused. */
-    async remove(ids: EventId[], session: ClientSession): Promise<void> {
-      await collection.deleteMany({ _id: { $in: ids } }, { session });
+    /** Deletes events of `tenants` that are covered by their user's erasure, so that their idempotency keys can be reused. */
+    async remove(tenants: Iterable<Tenant>, ids: EventId[], session: ClientSession): Promise<void> {
+      await collection.deleteMany({ _id: { $in: ids }, ...routing(tenants) }, { session });
     },
 
     /**
@@ -123,7 +125,7 @@ export function eventsStore(connection: Connection) {
         .lean<Pick<EventDoc, '_id'>[]>();
       if (page.length === 0) return 0;
       const ids = page.map(({ _id }) => _id);
-      return (await model.deleteMany({ _id: { $in: ids } }, { session })).deletedCount;
+      return (await model.deleteMany({ _id: { $in: ids }, ...routing([tenant]) }, { session })).deletedCount;
     },
 
     /** Returns when the user's newest event was received, or null if the user has no events. */

@@ -1,4 +1,5 @@
 import type { IndexOptions, Model, mongo } from 'mongoose';
+import { shardedCollections } from './shard-keys';
 
 /** A difference between a database's indexes and the indexes that the schemas define. */
 export interface IndexStep {
@@ -34,6 +35,13 @@ async function existing({ collection }: AnyModel): Promise<mongo.IndexDescriptio
   return known.length === 0 ? null : collection.listIndexes().toArray();
 }
 
+/** Returns whether an index exists only because the collection is, or will be, sharded. */
+function isShardKeyIndex(collection: string, fields: string): boolean {
+  return shardedCollections().some(
+    (one) => one.ownIndex && one.collection === collection && fieldsOf(one.key) === fields,
+  );
+}
+
 async function stepsOf(model: AnyModel): Promise<IndexStep[]> {
   const { collectionName: collection } = model.collection;
   const present = await existing(model);
@@ -57,7 +65,7 @@ async function stepsOf(model: AnyModel): Promise<IndexStep[]> {
       };
     }),
     ...dropped
-      .filter((fields) => !created.includes(fields))
+      .filter((fields) => !created.includes(fields) && !isShardKeyIndex(collection, fields))
       .map((fields): IndexStep => ({ collection, fields, kind: 'EXTRA' })),
   ];
 }

@@ -1,6 +1,7 @@
 import { type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant } from '../domain/ids';
 import type { Outcome } from '../domain/receipt';
+import { tenantRouting } from './routing';
 
 /** An item whose outcome is not PERSISTED. */
 export interface ReceiptItem {
@@ -41,13 +42,14 @@ schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
 export function receiptsStore(connection: Connection) {
   const model = connection.model<ReceiptPartDoc>('ReceiptPart', schema);
   const collection = connection.collection<ReceiptPartDoc>(model.collection.collectionName);
+  const routing = tenantRouting(connection);
   return {
     model,
 
     /** Writes parts of receipts. A retry replaces a part with an identical one. */
     async put(parts: ReceiptPartDoc[]): Promise<void> {
       const writes = parts.map((part) => ({
-        replaceOne: { filter: { _id: part._id }, replacement: part, upsert: true },
+        replaceOne: { filter: { _id: part._id, ...routing([part.tenant]) }, replacement: part, upsert: true },
       }));
       await collection.bulkWrite(writes, { ordered: false });
     },

@@ -2,6 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import { EMPTY_ROW, type SignalsRow } from '../domain/signals';
 import { pagesOf, batchSizeFor } from './pages-of';
+import { tenantRouting } from './routing';
 
 /** One user of one tenant. The cached signals row is built from this row. */
 export interface UserDoc {
@@ -83,16 +84,21 @@ export function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, 
 export function usersStore(connection: Connection) {
   const model = connection.model<UserDoc>('User', schema);
   const collection = connection.collection<UserDoc>(model.collection.collectionName);
+  const routing = tenantRouting(connection);
   return {
     model,
 
     /**
-     * Returns user rows by ref. Users without a row have no entry. Does not need a tenant, because each ref belongs to
-     * exactly one tenant.
+     * Returns the rows of users of `tenants` by ref. Users without a row have no entry. Without the tenants, every
+     * shard of a cluster is read.
      */
-    async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {
+    async rows(
+      tenants: Iterable<Tenant> | null,
+      refs: UserRef[],
+      session?: ClientSession,
+    ): Promise<Map<UserRef, UserRow>> {
       const options = { batchSize: batchSizeFor(refs), ...(session ? { session } : {}) };
-      const docs = await collection.find({ _id: { $in: refs } }, options).toArray();
+      const docs = await collection.find({ _id: { $in: refs }, ...routing(tenants) }, options).toArray();
       return new Map(docs.map((doc) => [doc._id, userRowOf(doc)]));
     },
 
@@ -116,7 +122,7 @@ export function usersStore(connection: Connection) {
       for (const page of pagesOf(docs, docsPerOperation)) await collection.insertMany(page, { session, ordered: true });
       const updates = touched.map((delta) => ({
         updateOne: {
-          filter: { _id: delta.userRef },
+          filter: { _id: delta.userRef, ...routing([delta.tenant]) },
           update: {
             $inc: { eventCount: delta.eventCount, revision: 1 },
             $min: { firstEventAt: new Date(delta.firstEventAtMs) },
@@ -144,8 +150,8 @@ export function usersStore(connection: Connection) {
       if (users.length === 0) return;
       const writes = users.map(({ tenant, userRef }) => ({
         updateOne: {
-          filter: { _id: userRef },
-          update: { $setOnInsert: { tenant, eventCount: 0 }, $inc: { revision: 1 } },
+          filter: { _id: userRef, tenant },
+          update: { $setOnInsert: { eventCount: 0 }, $inc: { revision: 1 } },
           upsert: true,
         },
       }));
@@ -159,12 +165,11 @@ export function usersStore(connection: Connection) {
       { set = {}, unset = [] }: { set?: Partial<UserDoc>; unset?: (keyof UserDoc)[] },
       session: ClientSession,
     ): Promise<UserDoc> {
-      const fresh = 'eventCount' in set ? { tenant } : { tenant, eventCount: 0 };
       return model
         .findOneAndUpdate(
-          { _id: userRef },
+          { _id: userRef, tenant },
           {
-            $setOnInsert: fresh,
+            ...('eventCount' in set ? {} : { $setOnInsert: { eventCount: 0 } }),
             $inc: { revision: 1 },
             ...(Object.keys(set).length > 0 ? { $set: set } : {}),
             ...(unset.length > 0 ? { $unset: Object.fromEntries(unset.map((field) => [field, ''])) } : {}),

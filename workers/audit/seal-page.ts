@@ -35,7 +35,7 @@ export async function sealPage(
     // Write the head first, so that a conflict surfaces before a thousand other writes.
     const { moved } = await store.auditHeads.move(head, headAfter(head, page, chain, last), session);
     if (!moved) throw new ChainOvertakenError();
-    if ((await store.audit.seal(seals, session)) !== page.length) throw new ChainOvertakenError();
+    if ((await store.audit.seal(chain, seals, session)) !== page.length) throw new ChainOvertakenError();
     return 'sealed' as const;
   }, SEAL_TIMEOUT_MS);
   return seal.catch((error: unknown) => {

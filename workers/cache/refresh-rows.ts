@@ -10,11 +10,14 @@ export async function refreshRows(
     signalsCache: Pick<SignalsCache, 'fence' | 'putNewer'>;
     identityCache: Pick<IdentityCache, 'fence' | 'putNewer' | 'drop'>;
   },
-  { _id, userRefs, identities }: CacheOutboxDoc,
+  { _id, userRefs, tenants, identities }: CacheOutboxDoc,
 ): Promise<void> {
   const { store, signalsCache, identityCache } = deps;
   const fences = await Promise.all([signalsCache.fence(userRefs), identityCache.fence(identities)]);
-  const [users, people] = await Promise.all([store.users.rows(userRefs), store.memberships.rows(identities)]);
+  const [users, people] = await Promise.all([
+    store.users.rows(tenants ?? null, userRefs),
+    store.memberships.rows(identities),
+  ]);
   await signalsCache.putNewer(
     userRefs.map((ref) => [ref, users.get(ref) ?? EMPTY_ROW]),
     fences[0],

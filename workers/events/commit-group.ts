@@ -1,11 +1,11 @@
 import { type AcceptedEvent, DEFAULT_WEIGHT } from '../../shared/domain/event';
 import { isFormerId } from '../../shared/domain/event-id';
-import type { EventId, UserRef } from '../../shared/domain/ids';
+import type { EventId, Tenant, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { EventDoc, ExistingEvent } from '../../shared/store/events';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { addDelta, isErased, NEW_USER_ROW, type UserDelta, type UserRow } from '../../shared/store/users';
-import type { EventDecision, GroupResult, PendingEvent } from './pending';
+import { type EventDecision, type GroupResult, type PendingEvent, tenantsOf } from './pending';
 
 /**
  * After this time, a failed attempt is not repeated at the same size. A first attempt may take longer, unless the server
@@ -91,16 +91,18 @@ function deltasOf(docs: EventDoc[]): UserDelta[] {
  */
 async function withoutErased(
   store: Pick<Store, 'events' | 'users'>,
+  tenants: readonly Tenant[],
   existing: ExistingEvent[],
   rows: ReadonlyMap<UserRef, UserRow>,
   session: StoreSession,
 ): Promise<ExistingEvent[]> {
   const otherUsers = [...new Set(existing.map(({ userRef }) => userRef).filter((ref) => !rows.has(ref)))];
-  const allRows = otherUsers.length > 0 ? new Map([...rows, ...(await store.users.rows(otherUsers, session))]) : rows;
+  const others = otherUsers.length > 0 ? await store.users.rows(tenants, otherUsers, session) : null;
+  const allRows = others ? new Map([...rows, ...others]) : rows;
   const erased = existing.filter(({ userRef, receivedAt }) => isErased(allRows, userRef, receivedAt.getTime()));
   if (erased.length === 0) return existing;
   const ids = erased.map(({ _id }) => _id);
-  await store.events.remove(ids, session);
+  await store.events.remove(tenants, ids, session);
   const gone = new Set(ids);
   return existing.filter(({ _id }) => !gone.has(_id));
 }
@@ -120,10 +122,11 @@ export async function commitGroup(
   session: StoreSession,
 ): Promise<GroupResult> {
   const refs = [...new Set(group.map(({ event }) => event.userRef))];
+  const tenants = tenantsOf(group);
 
   return store.transaction(
     async () => {
-      const rows = await store.users.rows(refs, session);
+      const rows = await store.users.rows(tenants, refs, session);
       const first = new Map<EventId, PendingEvent>();
       const erased = new Set<PendingEvent>();
       for (const pending of group) {
@@ -137,8 +140,8 @@ export async function commitGroup(
         maybeStored.push(event.eventId);
         if (event.otherId !== undefined) maybeStored.push(event.otherId);
       }
-      const found = maybeStored.length > 0 ? await store.events.existing(maybeStored, session) : [];
-      const existing = await withoutErased(store, found, rows, session);
+      const found = maybeStored.length > 0 ? await store.events.existing(tenants, maybeStored, session) : [];
+      const existing = await withoutErased(store, tenants, found, rows, session);
       const byId = new Map<EventId, StoredEvent>(existing.map((row) => [row._id, row]));
       const stored = new Map<EventId, StoredEvent>();
       const docs: EventDoc[] = [];

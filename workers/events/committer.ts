@@ -14,7 +14,7 @@ import { commitWithRetry } from './commit-with-retry';
 import { createGroupSize, type GroupSize } from './group-size';
 import { putSignals } from './put-signals';
 import { LOCK_MS, type PartitionLocks } from './partition-locks';
-import type { EventDecision, GroupResult, PendingChunk, PendingEvent } from './pending';
+import { type EventDecision, type GroupResult, type PendingChunk, type PendingEvent, tenantsOf } from './pending';
 import { createWaitingEvents, type Partition, type WaitingEvents } from './waiting-events';
 
 /**
@@ -224,7 +224,7 @@ export function createCommitter(
   /** Makes the signals visible, then records each outcome on its chunk. */
   const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult, fence: Fence): Promise<void> => {
     try {
-      await putSignals(deps, rows, fence);
+      await putSignals(deps, tenantsOf(group), rows, fence);
       decisions.forEach(recordDecision);
     } catch (error) {
       for (const { of } of group) of.failed(error);

@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from '../../shared/domain/event';
-import type { EventId, UserRef } from '../../shared/domain/ids';
+import type { EventId, Tenant, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { SignalsRow } from '../../shared/domain/signals';
 import type { SpanContext } from '../../shared/tracing/tracing';
@@ -26,6 +26,11 @@ export interface PendingChunk {
 export interface PendingEvent {
   event: AcceptedEvent;
   of: PendingChunk;
+}
+
+/** Returns the tenants that have events in the group. */
+export function tenantsOf(group: readonly PendingEvent[]): Tenant[] {
+  return [...new Set(group.map(({ of }) => of.chunk.tenant))];
 }
 
 /** Outcome of one event in a commit. */

@@ -100,8 +100,12 @@ async function finalizeUnreadable(
  * Redacts the events of erased users before a job becomes a dead letter, regardless of why the job failed. Erasures that
  * are still running redact the dead letter, too.
  */
-async function redactErased(deps: ProcessChunkDeps, { id }: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
-  const rows = await deps.store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
+async function redactErased(
+  deps: ProcessChunkDeps,
+  { id }: Job,
+  { tenant, events, receivedAtMs }: EventChunk,
+): Promise<void> {
+  const rows = await deps.store.users.rows([tenant], [...new Set(events.map(({ userRef }) => userRef))]);
   const isGone = (userRef: UserRef): boolean => isErased(rows, userRef, receivedAtMs);
   if (!events.some(({ userRef }) => isGone(userRef))) return;
   const job = { queue: EVENT_QUEUES[deps.lane].name, shard: deps.shard, id: id! };

@@ -70,10 +70,11 @@ async function redactFinalized(deps: Deps, erased: ErasedEvents): Promise<boolea
  * Deletes a page of the user's events and counts them in one transaction, so the count survives a crash, and events that
  * a concurrent commit stores under the same IDs are not deleted. Returns the number of deleted events.
  */
-function erasePage({ store }: Deps, { _id, tenant, erasedAt }: ErasureDoc, userRef: UserRef): Promise<number> {
+function erasePage({ store }: Deps, erasure: ErasureDoc, userRef: UserRef): Promise<number> {
+  const { tenant, erasedAt } = erasure;
   return store.transaction(async (session) => {
     const erased = await store.events.erasePage(tenant, userRef, erasedAt, PAGE_EVENTS, session);
-    if (erased > 0) await store.erasures.recordErased(_id, erased, session);
+    if (erased > 0) await store.erasures.recordErased(erasure, erased, session);
     return erased;
   }, PAGE_TIMEOUT_MS);
 }
@@ -124,7 +125,7 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
   }
   // The API process may have died before it updated the cache. Update it here, because DONE promises that no reader
   // sees the events anymore.
-  await refreshSignals(deps, [userRef]);
+  await refreshSignals(deps, [tenant], [userRef]);
   await recordErasedContent(link, keys, Date.now());
-  await store.erasures.close(receiptId, new Date());
+  await store.erasures.close(erasure, new Date());
 }

@@ -25,6 +25,13 @@ export interface MyHistory {
   signals: Signals;
 }
 
+function rowsOf(store: Deps['store'], users: readonly Pick<LinkRequestDoc, 'tenant' | 'userRef'>[]) {
+  return store.users.rows(
+    users.map(({ tenant }) => tenant),
+    users.map(({ userRef }) => userRef),
+  );
+}
+
 export async function readMyHistory(
   { store, presentSignals }: Deps,
   identityId: IdentityId,
@@ -34,7 +41,7 @@ export async function readMyHistory(
   const identity = identityRefOf(identityId, env);
   const membership = await store.memberships.get(identity);
   const members = membership?.members ?? [];
-  const rows = await store.users.rows(members.map(({ userRef }) => userRef));
+  const rows = await rowsOf(store, members);
   const rowOf = (ref: UserRef) => rows.get(ref) ?? EMPTY_ROW;
   const linked = linkedMembers(identity, members, rowOf);
   const partners = await store.partners.many([...new Set(linked.map(({ tenant }) => partnerOf(tenant)))]);
@@ -56,7 +63,7 @@ export async function readHistoryWith(
   const identity = identityRefOf(identityId, envOf(tenant));
   const members = (await store.memberships.get(identity))?.members ?? [];
   const others = members.filter((member) => member.userRef !== userRef);
-  const rows = await store.users.rows([...others.map((member) => member.userRef), userRef]);
+  const rows = await rowsOf(store, [...others, { tenant, userRef }]);
   const rowOf = (ref: UserRef) => rows.get(ref) ?? EMPTY_ROW;
   const counted = [...linkedMembers(identity, others, rowOf), { tenant, userRef }];
   return presentSignals(sumOf(counted, rowOf), 'LINKED', now.getTime());

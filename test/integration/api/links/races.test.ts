@@ -104,7 +104,7 @@ describe('concurrent link changes', () => {
     await mir.drained();
     expect(await resolved('busy')).toMatchObject({ linked: true, eventCount: sent });
     expect(new Set(await membersOf(person)).has(ref)).toBe(true);
-    const rows = await mir.ctx.store.users.rows((await membersOf(person)) as UserRef[]);
+    const rows = await mir.ctx.store.users.rows(null, (await membersOf(person)) as UserRef[]);
     expect([...rows.values()].map(({ eventCount }) => eventCount).sort((a, b) => a - b)).toEqual([0, sent]);
   });
 

@@ -94,9 +94,9 @@ describe('the committer', () => {
     const { locks, store } = deps;
     const users: typeof store.users = {
       ...store.users,
-      rows: (refs, session) => {
+      rows: (tenants, refs, session) => {
         order.push('read');
-        return store.users.rows(refs, session);
+        return store.users.rows(tenants, refs, session);
       },
     };
     const recording = createCommitter({
