@@ -8,6 +8,8 @@ const TIMEOUT_MS = 5_000;
 /** What a MongoDB server reports about itself. */
 export interface ServerFacts {
   version: string;
+  /** True if the server is a mongos, which routes commands to the shards of a cluster. */
+  isMongos: boolean;
   replicaSet: string | null;
   isWritable: boolean;
   /** The server's clock, and this machine's clock just before and after reading it. */
@@ -31,6 +33,7 @@ export async function serverFacts(connection: Connection): Promise<ServerFacts> 
   const seconds = lifetime['transactionLifetimeLimitSeconds'];
   return {
     version: String(version),
+    isMongos: hello['msg'] === 'isdbgrid',
     replicaSet: typeof hello['setName'] === 'string' ? hello['setName'] : null,
     isWritable: hello['isWritablePrimary'] === true,
     clock: { atMs: (hello['localTime'] as Date).getTime(), sentMs, receivedMs },

@@ -2,7 +2,9 @@ import type { Config } from '../../../shared/config/config';
 import { messageOf } from '../../../shared/errors';
 import { type ServerFacts, serverFacts, tryTransactions } from '../../../shared/store/server-facts';
 import { pendingSteps, stepText } from '../../../shared/store/indexes';
+import { readShardKeys } from '../../../shared/store/sharding-facts';
 import type { Store } from '../../../shared/store/store';
+import { compareShardKeys } from './check-sharding';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
 const MIN_MAJOR = 7;
@@ -16,7 +18,7 @@ const MAX_LISTED = 5;
 const MIGRATE = 'run `mir migrate apply`';
 
 function checkServer(
-  { version, replicaSet, isWritable, transactionLifetimeSeconds }: ServerFacts,
+  { version, isMongos, replicaSet, isWritable, transactionLifetimeSeconds }: ServerFacts,
   production: boolean,
 ): Finding[] {
   const findings: Finding[] = [];
@@ -26,13 +28,14 @@ function checkServer(
       ? ok('mongo', `reachable, version ${version}`)
       : fail('mongo', `version ${version}`, `run MongoDB ${MIN_MAJOR} or later`),
   );
-  if (replicaSet === null) {
+  if (isMongos) findings.push(ok('sharding', 'layout: sharded cluster, through a mongos'));
+  else if (replicaSet === null) {
     const remedy = 'start mongod with --replSet rs0 and run rs.initiate() once; one member is enough';
     findings.push(fail('replica set', 'the server is not a member of a replica set', remedy));
   } else if (!isWritable) {
     const remedy = 'list all members in MONGO_URL with ?replicaSet=…, or wait for the election';
     findings.push(fail('replica set', `the server is a member of ${replicaSet}, but not its primary`, remedy));
-  } else findings.push(ok('replica set', `primary of ${replicaSet}`));
+  } else findings.push(ok('replica set', `layout: replica set, primary of ${replicaSet}`));
   if (production && (transactionLifetimeSeconds ?? 0) > LONG_LIFETIME_SECONDS) {
     const found = `transactionLifetimeLimitSeconds is ${transactionLifetimeSeconds}, so the transaction of a killed process locks its rows for that long`;
     findings.push(warn('transactions', found, 'start mongod with --setParameter transactionLifetimeLimitSeconds=10'));
@@ -43,6 +46,10 @@ function checkServer(
 async function checkTransactions({ connection }: Store): Promise<Finding[]> {
   await tryTransactions(connection);
   return [ok('transactions', 'commit and abort work')];
+}
+
+async function checkSharding({ connection }: Store): Promise<Finding[]> {
+  return compareShardKeys(connection.db!.databaseName, await readShardKeys(connection));
 }
 
 async function checkPepper(store: Store, fingerprint: string): Promise<Finding[]> {
@@ -81,7 +88,7 @@ async function checkMigrations(store: Store): Promise<Finding[]> {
 }
 
 /**
- * Checks MongoDB's server, transactions, pepper, indexes and data. Also returns the server's clock for `compareClocks`.
+ * Checks MongoDB's server, layout, transactions, shard keys, pepper, indexes and data. Also returns the server's clock for `compareClocks`.
  */
 export async function checkMongo(
   store: Store,
@@ -104,6 +111,7 @@ export async function checkMongo(
   const retry = 'run `mir doctor` again when MongoDB is reachable';
   findings.push(
     ...(await checked('transactions', server, () => checkTransactions(store))),
+    ...(facts.isMongos ? await checked('sharding', retry, () => checkSharding(store)) : []),
     ...(await checked('pepper', retry, () => checkPepper(store, fingerprint))),
     ...(await checked('indexes', retry, () => checkMigrations(store))),
   );
