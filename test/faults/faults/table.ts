@@ -2,6 +2,7 @@ import { AIMED_KILLS } from './aimed-kills';
 import { BACKLOG } from './backlog';
 import { CLOCK_STEPS } from './clock-steps';
 import { CONNECTION_FAULTS } from './connections';
+import { ELECTIONS } from './elections';
 import type { Fault } from './fault';
 import { FULL_STORES } from './full-stores';
 import { OUTAGES } from './outages';
@@ -19,6 +20,7 @@ export const FAULTS: readonly Fault[] = [
   ...OUTAGES,
   ...AIMED_KILLS,
   ...CONNECTION_FAULTS,
+  ...ELECTIONS,
   ...FULL_STORES,
   ...SENTINEL,
   ...CLOCK_STEPS,
