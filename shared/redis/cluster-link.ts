@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Telemetry } from 'bullmq';
 import { Cluster, type ClusterOptions, Command, type Redis } from 'ioredis';
 import type { Log } from '../log';
@@ -10,6 +11,8 @@ const SLOTS_REFRESH_MS = 1_000;
 const SLOTS_REFRESH_TIMEOUT_MS = 2_000;
 /** Pause before a worker resends a command whose connection was lost. */
 const RESEND_DELAY_MS = 100;
+/** Pause before a worker follows a redirection, because servers that disagree may redirect to each other. */
+const MOVED_DELAY_MS = 10;
 
 /** Identifies a cluster in keys that contain a server's run ID. Rows in a cluster contain their server's identity. */
 const CLUSTER_RUN_ID = 'cluster';
@@ -30,14 +33,24 @@ function clusterOptions({ tls, username, password }: ClusterEndpoint, role: Link
     enableOfflineQueue: role.kind === 'worker',
     // A request is never resent, because the command could then run twice.
     retryDelayOnFailover: role.kind === 'worker' ? RESEND_DELAY_MS : 0,
+    // BullMQ would take an error of a command that completes a job for a failure of the job.
+    ...(role.kind === 'worker' ? { maxRedirections: Number.MAX_SAFE_INTEGER, retryDelayOnMoved: MOVED_DELAY_MS } : {}),
   };
 }
 
 /**
- * Makes a client end for certain, because BullMQ waits for that. ioredis 5.11 sets the status of a client that has ended
- * to `close` when its connections end one after another, and never ends a client that has no connection at the moment.
+ * Makes a client connect and end for certain, because BullMQ waits for both. In ioredis 5.11, a call of `connect` never
+ * returns if the cluster is down at that time, even if the client connects later. A client that has ended gets the
+ * status `close` when its connections end one after another, and one that has no connection at the moment never ends.
  */
-function endReliably(client: Cluster): Cluster {
+function connectAndEndReliably(client: Cluster): Cluster {
+  client.connect = async () => {
+    const stop = new AbortController();
+    const closed = once(client, 'close', { signal: stop.signal }).then(() => {
+      throw new Error('the Redis Cluster is down');
+    });
+    await Promise.race([Cluster.prototype.connect.call(client), closed]).finally(() => stop.abort());
+  };
   let ended = false;
   client.on('connecting', () => {
     ended = false;
@@ -58,12 +71,32 @@ function endReliably(client: Cluster): Cluster {
   return client;
 }
 
+/**
+ * Makes a client without an offline queue send a transaction to one server, or not at all. ioredis 5.11 may reject the
+ * first commands of a transaction, because the server that it picked is still connecting, and pick another one for the
+ * rest. The rest is never written, but counted: each later command on that connection would get the reply of another.
+ */
+function sendTransactionsWhole(client: Cluster): Cluster {
+  const rejected = new WeakSet<object>();
+  client.sendCommand = (command, stream, target?: { redis?: unknown }) => {
+    if (target !== undefined && rejected.has(target)) {
+      command.reject(new Error('Connection is closed.'));
+      return command.promise;
+    }
+    const reply: unknown = Cluster.prototype.sendCommand.call(client, command, stream, target);
+    if (target !== undefined && target.redis === undefined) rejected.add(target);
+    return reply;
+  };
+  return client;
+}
+
 /** Connects to a Redis Cluster. */
 export function connectCluster(endpoint: ClusterEndpoint, role: LinkRole, log: Log, telemetry?: Telemetry): RedisLink {
-  const client = endReliably(new Cluster(endpoint.nodes, clusterOptions(endpoint, role)));
+  const client = connectAndEndReliably(new Cluster(endpoint.nodes, clusterOptions(endpoint, role)));
+  if (role.kind === 'request') sendTransactionsWhole(client);
   // As in a link to one server: BullMQ monitors its blocking connections itself.
   client.duplicate = (nodes, override: ClusterOptions = {}) =>
-    endReliably(
+    connectAndEndReliably(
       Cluster.prototype.duplicate.call(client, nodes, {
         ...override,
         redisOptions: { ...client.options.redisOptions, ...override.redisOptions, socketTimeout: undefined },
@@ -84,6 +117,9 @@ export function connectCluster(endpoint: ClusterEndpoint, role: LinkRole, log: L
   };
   client.on('+node', (node: Redis) => {
     node.on('close', () => forgetSocketTimeout(node));
+    // ioredis does not handle the rejection. The command that follows is rejected, too.
+    const asking = node.asking.bind(node);
+    node.asking = () => asking().catch(() => 'OK');
     if (!node.options.readOnly) void connect(node);
   });
   client.on('ready', () => {
