@@ -8,6 +8,7 @@ import { openRuntime } from '../../shared/runtime';
 import { follow, REPLICATED, SYNC_AT_ONCE } from '../support/failover';
 import { type OpenedStore, openOwnMongo, openOwnRedis } from '../support/own-store';
 import { openTcpProxy, type TcpProxy } from '../support/open-tcp-proxy';
+import { openRedisCluster, type RedisCluster } from '../support/redis-cluster';
 import { type ViewedMir, viewQueue } from '../support/queue-view';
 import { findFaketime, shiftedServer } from './clock';
 import { type Disk, openDisk } from './disk';
@@ -18,6 +19,8 @@ const MIB = 1024 * 1024;
 const REDIS_DISK_BYTES = 12 * 1024 * MIB;
 const MONGO_DISK_BYTES = 48 * 1024 * MIB;
 export const MAX_MEMORY_BYTES = 1024 * MIB;
+/** Shards of the event queues on a cluster. */
+const CLUSTER_SHARDS = 4;
 const APIS = 2;
 const WORKERS = 2;
 
@@ -49,6 +52,9 @@ export interface FaultEnvironment {
   /** QUEUE_DURABILITY. */
   durability: string;
   env: Record<string, string>;
+  /** The queue's Redis Cluster, or null if it is one server. */
+  cluster: RedisCluster | null;
+  /** The queue Redis. With a cluster, a server that MIR does not use. */
   redis: ProxiedStore;
   /** The replica of the queue Redis. Null unless MIR waits for a replica. */
   replica: OpenedStore | null;
@@ -70,13 +76,15 @@ export interface FaultEnvironment {
 
 interface Options {
   durability: string;
+  /** Whether the queue Redis is a Redis Cluster. */
+  onCluster: boolean;
   /** Whether the stores get disks of their own, which faults can fill. */
   disks: boolean;
   onExit: (what: string) => void;
 }
 
 /** Starts the stores, the proxies and MIR's processes. */
-export async function openFaultEnvironment({ durability, disks, onExit }: Options): Promise<FaultEnvironment> {
+export async function openFaultEnvironment(options: Options): Promise<FaultEnvironment> {
   const folder = mkdtempSync(path.join(tmpdir(), 'mir-faults-'));
   const closing: (() => Promise<unknown> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -84,7 +92,7 @@ export async function openFaultEnvironment({ durability, disks, onExit }: Option
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    return await open(folder, { durability, disks, onExit }, closing, close);
+    return await open(folder, options, closing, close);
   } catch (error) {
     await close();
     throw error;
@@ -93,7 +101,7 @@ export async function openFaultEnvironment({ durability, disks, onExit }: Option
 
 async function open(
   folder: string,
-  { durability, disks, onExit }: Options,
+  { durability, onCluster, disks, onExit }: Options,
   closing: (() => Promise<unknown> | void)[],
   close: () => Promise<void>,
 ): Promise<FaultEnvironment> {
@@ -118,23 +126,27 @@ async function open(
   const redis = await storeOn('redis', disks ? REDIS_DISK_BYTES : null, (dataDir) =>
     openOwnRedis({ dataDir, env: redisEnv, args: redisArgs(durability) }),
   );
-  const replica = durability === REPLICATED_MODE ? await openOwnRedis({ args: redisArgs(durability) }) : null;
+  const replica =
+    durability === REPLICATED_MODE && !onCluster ? await openOwnRedis({ args: redisArgs(durability) }) : null;
   if (replica) {
     closing.push(() => replica.end());
     await follow(replica, redis.server);
   }
+  const cluster = onCluster ? await openRedisCluster(redisArgs(durability)) : null;
+  if (cluster) closing.push(() => cluster.end());
   const cache = await storeOn('cache', null, (dataDir) => openOwnRedis({ dataDir, args: ['--appendonly', 'no'] }));
   const mongo = await storeOn('mongo', disks ? MONGO_DISK_BYTES : null, (dataDir) => openOwnMongo({ dataDir }));
   const env: Record<string, string> = {
     NODE_ENV: 'test',
     MONGO_URL: mongo.proxy.url,
-    REDIS_URL: redis.proxy.url,
+    REDIS_URL: cluster?.url ?? redis.proxy.url,
     CACHE_REDIS_URL: cache.proxy.url,
     KEYSPACE: 'faults',
     SUBJECT_PEPPER: 'faults-pepper-0123456789abcdef0123456789',
     ADMIN_TOKEN: 'faults-admin-token-0123456789abcdef0123456789',
     QUEUE_DURABILITY: durability,
     LOG_LEVEL: 'warn',
+    EVENT_QUEUE_SHARDS: String(cluster ? CLUSTER_SHARDS : 1),
   };
   const ctx = await createApiContext(await openRuntime(readConfig({ ...env, LOG_LEVEL: 'silent' }), 'api'));
   closing.push(() => ctx.close());
@@ -150,6 +162,7 @@ async function open(
     folder,
     durability,
     env,
+    cluster,
     redis,
     replica,
     cache,

@@ -27,7 +27,9 @@ async function main(): Promise<number> {
   console.log(resultText(faults, state));
   if (options.jsonFile !== null) writeFileSync(options.jsonFile, `${JSON.stringify(state, null, 2)}\n`);
   if (state.violations.length > 0) {
-    console.log(`Repeat with: npm run test:faults -- --seed ${seed}${only ? ` --only ${only.join(',')}` : ''}`);
+    console.log(
+      `Repeat with: npm run test:faults -- --seed ${seed}${only ? ` --only ${only.join(',')}` : ''}${options.cluster ? ' --cluster' : ''}`,
+    );
   }
   return state.violations.length === 0 ? 0 : 1;
 }

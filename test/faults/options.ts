@@ -20,6 +20,8 @@ export interface FaultOptions {
   /** Submitted events per second, at most. */
   rate: number;
   durability: string;
+  /** Whether the queue Redis is a Redis Cluster. */
+  cluster: boolean;
   /** Where the run writes its state. Null writes none. */
   stateFile: string | null;
   /** Whether the run continues the one in the state file. */
@@ -63,6 +65,7 @@ export function readOptions(numbers: readonly number[], argv: readonly string[])
     .option('--from <position>', 'start at this position of the schedule', integer, 0)
     .option('--rate <number>', 'submit at most this many events per second', positive, DEFAULT_EVENTS_PER_SECOND)
     .addOption(new Option('--durability <mode>', 'QUEUE_DURABILITY').choices(durabilities).default(durabilities[0]))
+    .option('--cluster', 'use a Redis Cluster of three primaries and three replicas', false)
     .option('--state <file>', 'write the state of the run to this file')
     .option('--resume <file>', 'continue the run whose state is in this file')
     .option('--json <file>', 'write the result to this file');
@@ -76,6 +79,7 @@ export function readOptions(numbers: readonly number[], argv: readonly string[])
     from: number;
     rate: number;
     durability: string;
+    cluster: boolean;
     state?: string;
     resume?: string;
     json?: string;
@@ -91,6 +95,7 @@ export function readOptions(numbers: readonly number[], argv: readonly string[])
     from: options.from,
     rate: options.rate,
     durability: options.durability,
+    cluster: options.cluster,
     stateFile: resume ?? state ?? null,
     resume: resume !== undefined,
     jsonFile: json ?? null,

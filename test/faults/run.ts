@@ -148,6 +148,7 @@ export async function runFaults(run: Run): Promise<void> {
   };
   const environment = await openFaultEnvironment({
     durability: options.durability,
+    onCluster: options.cluster,
     disks: faults.some(({ number }) => DISK_FAULTS.has(number)),
     onExit: report,
   });

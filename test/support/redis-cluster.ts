@@ -21,8 +21,10 @@ export interface RedisCluster {
   cutOffReplica(primary: OpenedStore): Promise<void>;
   /** Waits until all slots are served, and each primary has a replica that has synced. */
   untilComplete(): Promise<void>;
+  /** Returns a primary's slots, in ascending order. */
+  slotsOf(primary: OpenedStore): Promise<number[]>;
   /** Moves every key in some of a primary's slots to another primary. */
-  moveSlots(from: OpenedStore, to: OpenedStore, count: number): Promise<void>;
+  moveSlots(from: OpenedStore, to: OpenedStore, slots: readonly number[]): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -64,6 +66,8 @@ async function form(nodes: readonly OpenedStore[]): Promise<void> {
     });
   }
 }
+
+type SlotRange = [first: number, last: number, primary: [host: string, port: number]];
 
 /** Moves slots as `redis-cli --cluster reshard` does. */
 async function moveSlot(source: Redis, target: Redis, slot: number, to: { host: string; port: number }): Promise<void> {
@@ -134,15 +138,15 @@ export async function openRedisCluster(args: readonly string[] = []): Promise<Re
       });
     },
     untilComplete,
-    moveSlots: async (from, to, count) => {
+    slotsOf: async (primary) => {
+      const ranges = (await onServer(primary, (redis) => redis.call('CLUSTER', 'SLOTS'))) as SlotRange[];
+      const own = ranges.filter(([, , [, port]]) => port === addressOf(primary).port);
+      return own.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, n) => first + n));
+    },
+    moveSlots: async (from, to, slots) => {
       await onServer(from, (source) =>
         onServer(to, async (target) => {
-          const slots = (await source.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
-          const own = slots.find(([, , [, port]]) => port === addressOf(from).port);
-          if (own === undefined) throw new Error('the source has no slots');
-          for (let slot = own[0]; slot < own[0] + count && slot <= own[1]; slot += 1) {
-            await moveSlot(source, target, slot, addressOf(to));
-          }
+          for (const slot of slots) await moveSlot(source, target, slot, addressOf(to));
         }),
       );
     },

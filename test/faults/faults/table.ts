@@ -2,6 +2,7 @@ import { AIMED_KILLS } from './aimed-kills';
 import { BACKLOG } from './backlog';
 import { CLOCK_STEPS } from './clock-steps';
 import { CONNECTION_FAULTS } from './connections';
+import { CLUSTER_FAULTS } from './cluster';
 import { ELECTIONS } from './elections';
 import type { Fault } from './fault';
 import { FULL_STORES } from './full-stores';
@@ -13,6 +14,15 @@ import { SENTINEL } from './sentinel';
 
 /** Faults that need the stores to have disks of their own. */
 export const DISK_FAULTS = new Set([21, 28]);
+
+/** Faults that need Redis to be one server. */
+const OF_ONE_SERVER = new Set([5, 6, 9, 10, 12, 13, 16, 17, 18, 19, 20, 21, 22, 25, 29, 30]);
+
+function onlyWithOneServer(fault: Fault): Fault {
+  const unavailable: Fault['unavailable'] = (environment) =>
+    environment.cluster === null ? (fault.unavailable?.(environment) ?? null) : 'it needs Redis to be one server';
+  return { ...fault, unavailable };
+}
 
 /** All faults, by number. A number is never reused, because schedules and results refer to it. */
 export const FAULTS: readonly Fault[] = [
@@ -27,4 +37,7 @@ export const FAULTS: readonly Fault[] = [
   ...POISON_PAYLOADS,
   ...BACKLOG,
   ...RESTORE,
-].toSorted((a, b) => a.number - b.number);
+  ...CLUSTER_FAULTS,
+]
+  .map((fault) => (OF_ONE_SERVER.has(fault.number) ? onlyWithOneServer(fault) : fault))
+  .toSorted((a, b) => a.number - b.number);
