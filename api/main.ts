@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { openRuntime } from '../shared/runtime';
 import { readConfig, type Config } from '../shared/config/config';
 import { messageOf } from '../shared/errors';
@@ -39,6 +40,7 @@ async function startApi(config: Config): Promise<Running> {
       stop: async () => {
         ctx.draining.now = true;
         ctx.log.info('api draining');
+        await delay(config.shutdownDelayMs);
         await Promise.all(servers.map((server) => closeServer(server, config.drainTimeoutMs)));
         await Promise.all(metrics.servers.map((server) => closeServer(server, METRICS_CLOSE_MS)));
         await ctx.close();
@@ -53,6 +55,6 @@ async function startApi(config: Config): Promise<Running> {
 let config: Config | undefined;
 runProcess(
   'MIR api',
-  () => config?.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS,
+  () => (config ? config.shutdownDelayMs + config.drainTimeoutMs : DEFAULT_DRAIN_TIMEOUT_MS),
   async () => startApi((config = readConfig())),
 );

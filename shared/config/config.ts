@@ -63,6 +63,7 @@ export interface Config {
   /** Null turns tracing off. */
   tracing: TracingSettings | null;
   logLevel: string;
+  shutdownDelayMs: number;
   drainTimeoutMs: number;
 }
 
@@ -148,6 +149,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
         ? null
         : { endpoint: s.OTEL_EXPORTER_OTLP_ENDPOINT, ratio: s.OTEL_TRACES_SAMPLER_ARG },
     logLevel: s.LOG_LEVEL,
+    shutdownDelayMs: s.SHUTDOWN_DELAY_MS,
     drainTimeoutMs: s.DRAIN_TIMEOUT_MS,
   };
 }

@@ -117,6 +117,19 @@ describe('SIGTERM', () => {
     await expectBalanced(mir, expectedState);
   });
 
+  it('lets the API accept requests for SHUTDOWN_DELAY_MS, so that load balancers notice /readyz first', async () => {
+    const { liveKey } = await mir.partner();
+    const delayMs = 3_000;
+    const api = await start('api', { ...mir.env, SHUTDOWN_DELAY_MS: String(delayMs) });
+    const stoppedAt = performance.now();
+    const exit = api.stop();
+    const readyz = async (): Promise<number> => (await api.client.get('/readyz')).status;
+    await waitUntil('the API is draining', async () => (await readyz()) === 503);
+    expect((await api.client.post('/v1/events', liveKey, anEvent())).status).toBe(202);
+    expect(await exit).toEqual(CLEAN_EXIT);
+    expect(performance.now() - stoppedAt).toBeGreaterThanOrEqual(delayMs);
+  });
+
   /** Polls a path on a keep-alive connection until a request fails. Returns each response's `Connection` header. */
   async function poll(port: number, path: string, onRequest: () => void): Promise<string[]> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -69,7 +69,7 @@ async function withoutMajority(work: () => Promise<void>): Promise<void> {
 
 describe('a link to a Redis Cluster', () => {
   it(
-    'waits out a time without a majority, as a worker, and connects anew in that time or fails',
+    'waits out a time without a majority, as a worker, and reconnects or fails in that time',
     async () => {
       const { client } = await connected({ kind: 'worker' });
       await client.set('key', 'value');
