@@ -1,0 +1,201 @@
+import { tenantOf } from '../../../shared/domain/ids';
+import { waitUntil } from '../../support/wait-until';
+import { type BenchEnvironment, runBench } from '../environment';
+import { submitted } from '../events';
+import { createSampler, sampleFreshness } from '../fair/freshness';
+import { httpClient } from '../http';
+import { loadRoute } from '../load';
+import { readOptions } from '../options';
+import { startProgram } from '../processes';
+import type { Reporter } from '../report';
+import { atMost, quantile } from '../result';
+import type { SendMessage, SentMessage } from '../servers/batch-sender';
+import { type Layout, startLayout } from './layout';
+import { type StoreUse, storeUse } from './store-use';
+
+const options = readOptions(
+  {
+    name: 'bench:layout',
+    summary: 'Measures API processes behind HAProxy with workers: throughput, CPU time, and a rolling restart.',
+    figures: ['events', 'resolve', 'restart'],
+  },
+  {
+    sizes: { default: '1,2,4', meaning: 'numbers of API processes, each with as many workers' },
+    events: { default: 100_000, meaning: 'events per size' },
+    seconds: { default: 10, meaning: 'seconds per size in which /resolve is measured' },
+    load: { default: 70, meaning: 'load during the rolling restart, in percent of the highest rate' },
+  },
+);
+const sizes = options.sizes.split(',').map(Number);
+if (sizes.some((size) => !Number.isInteger(size) || size <= 0)) {
+  throw new Error('--sizes must be a comma-separated list of positive numbers, such as 1,2,4');
+}
+
+const USERS = 10_000;
+const RESOLVED_USERS = 1_000;
+const CONNECTIONS = 8;
+const DRAIN_TIMEOUT_MS = 300_000;
+/** Longer than all processes need to stop and start, so that the load lasts for all of the restart. */
+const RESTART_SECONDS = 90;
+const RESTARTED = { apis: 3, workers: 4 };
+const MAX_FRESHNESS_P99_MS = 500;
+const MILLION = 1_000_000;
+
+async function send(message: SendMessage): Promise<SentMessage> {
+  const sender = await startProgram('test/bench/servers/batch-sender.js', {});
+  try {
+    return await new Promise<SentMessage>((resolve, reject) => {
+      sender.child.on('message', (sent: SentMessage | { type: string }) => {
+        if (sent.type === 'sent') resolve(sent as SentMessage);
+      });
+      sender.child.once('exit', () => reject(new Error('the sender exited, because a connection failed')));
+      sender.child.send(message);
+    });
+  } finally {
+    await sender.stop();
+  }
+}
+
+async function drained({ ctx, partner }: BenchEnvironment): Promise<void> {
+  const open = ctx.keys.openChunks(tenantOf(partner.partnerId, 'live'));
+  await waitUntil(
+    'the events are stored',
+    async () => (await ctx.queueLink.client.zcard(open)) === 0,
+    DRAIN_TIMEOUT_MS,
+  );
+}
+
+interface Costs {
+  ms: number;
+  apiMs: number;
+  workerMs: number;
+  before: StoreUse;
+  after: StoreUse;
+}
+
+async function measure(environment: BenchEnvironment, layout: Layout, work: () => Promise<void>): Promise<Costs> {
+  const before = await storeUse(environment);
+  const [api, worker] = [await layout.cpuMs('api'), await layout.cpuMs('worker')];
+  const startedAt = performance.now();
+  await work();
+  const ms = performance.now() - startedAt;
+  return {
+    ms,
+    apiMs: (await layout.cpuMs('api')) - api,
+    workerMs: (await layout.cpuMs('worker')) - worker,
+    before,
+    after: await storeUse(environment),
+  };
+}
+
+/** Reports a rate, and the CPU time, commands and bytes for a million units. */
+function report({ add }: Reporter, id: string, name: string, count: number, costs: Costs): void {
+  const perMillion = (value: number): number => (value * MILLION) / count;
+  const line = (what: string, unit: string, value: number | null): void => {
+    if (value === null) return;
+    const figure = what.toLowerCase().replaceAll(/[^a-z]+/g, '-');
+    add({ id: `${id}-${figure}`, name: `${name}: ${what}`, unit, values: [value], limit: null, sides: [] });
+  };
+  const { ms, apiMs, workerMs, before, after } = costs;
+  const change = (of: keyof StoreUse): number | null =>
+    after[of] === null || before[of] === null ? null : after[of] - before[of];
+  const seconds = (cpu: number | null): number | null => (cpu === null ? null : perMillion(cpu) / 1_000);
+  line('rate', 'per second', (count * 1_000) / ms);
+  line('CPU of the API per million', 's', seconds(apiMs));
+  line('CPU of workers per million', 's', seconds(workerMs));
+  line('CPU of Redis per million', 's', seconds(change('redisCpuMs')));
+  line('CPU of MongoDB per million', 's', seconds(change('mongoCpuMs')));
+  line('Redis commands per million', '', perMillion(change('redisCommands')!));
+  const bytes = change('mongoBytes');
+  line('MongoDB bytes per million', 'MB', bytes === null || bytes <= 0 ? null : perMillion(bytes) / MILLION);
+}
+
+/** Returns the events per second that the layout accepts and stores. */
+async function measureEvents(environment: BenchEnvironment, layout: Layout, events: number): Promise<Costs> {
+  const { liveKey: key } = environment.partner;
+  const dumps = [{ key, events, users: USERS }];
+  return measure(environment, layout, async () => {
+    await send({ port: layout.port, dumps, connections: CONNECTIONS, rate: null });
+    await drained(environment);
+  });
+}
+
+async function measureResolve(environment: BenchEnvironment, layout: Layout): Promise<{ count: number; costs: Costs }> {
+  const bodies = Array.from({ length: RESOLVED_USERS }, (_, n) =>
+    JSON.stringify({ userExternalId: submitted(n, USERS)['userExternalId'] }),
+  );
+  const url = `http://127.0.0.1:${layout.port}/v1/resolve`;
+  const headers = { 'x-api-key': environment.partner.liveKey };
+  let count = 0;
+  const costs = await measure(environment, layout, async () => {
+    ({ total: count } = await loadRoute({ url, headers, bodies, seconds: options.seconds }));
+  });
+  return { count, costs };
+}
+
+/** Restarts every process under load, and reports rejected requests and the freshness of single events. */
+async function measureRestart(environment: BenchEnvironment, reporter: Reporter): Promise<void> {
+  const layout = await startLayout(environment.env, RESTARTED);
+  const { liveKey: key } = environment.partner;
+  try {
+    const warm = await measureEvents(environment, layout, options.events);
+    const highest = (options.events * 1_000) / warm.ms;
+    const rate = Math.floor((highest * options.load) / 100);
+    reporter.progress(`restarting each process at ${rate} events/s`);
+    const client = httpClient(layout.port, 1);
+    let isOver = false;
+    const sampling = sampleFreshness(createSampler(client, key), () => isOver);
+    const dumps = [{ key, events: rate * RESTART_SECONDS, users: USERS }];
+    const sending = send({ port: layout.port, dumps, connections: CONNECTIONS, rate });
+    await layout.restartEach();
+    isOver = true;
+    const [samples, sent] = await Promise.all([sampling, sending]);
+    client.close();
+    await drained(environment);
+    const failed = sent.rejected.reduce((sum, count) => sum + count, 0);
+    const name = `rolling restart of ${RESTARTED.apis} API and ${RESTARTED.workers} worker processes at ${options.load}% load`;
+    reporter.add({
+      id: 'restart-failed',
+      name: `${name}: failed requests`,
+      unit: '',
+      values: [failed],
+      limit: atMost(0),
+      sides: [],
+    });
+    for (const q of [0.5, 0.99]) {
+      reporter.add({
+        id: `restart-freshness-p${q * 100}`,
+        name: `${name}: freshness of single events, p${q * 100}`,
+        unit: 'ms',
+        values: [quantile(samples, q)],
+        limit: q === 0.99 ? atMost(MAX_FRESHNESS_P99_MS) : null,
+        sides: [],
+      });
+    }
+  } finally {
+    await layout.stop();
+  }
+}
+
+runBench({ name: 'bench:layout', options }, async (environment, reporter) => {
+  const { selected } = options;
+  for (const size of selected.has('events') || selected.has('resolve') ? sizes : []) {
+    const layout = await startLayout(environment.env, { apis: size, workers: size });
+    try {
+      const processes = size === 1 ? '1 API and 1 worker process' : `${size} API and ${size} worker processes`;
+      // Compiles the hot code, and caches the users' signals.
+      await measureEvents(environment, layout, Math.ceil(options.events / 5));
+      if (selected.has('events')) {
+        const costs = await measureEvents(environment, layout, options.events);
+        report(reporter, `events-${size}`, `events, ${processes}`, options.events, costs);
+      }
+      if (selected.has('resolve')) {
+        const { count, costs } = await measureResolve(environment, layout);
+        report(reporter, `resolve-${size}`, `resolves, ${processes}`, count, costs);
+      }
+    } finally {
+      await layout.stop();
+    }
+  }
+  if (selected.has('restart')) await measureRestart(environment, reporter);
+});
