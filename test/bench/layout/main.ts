@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { tenantOf } from '../../../shared/domain/ids';
 import { waitUntil } from '../../support/wait-until';
 import { type BenchEnvironment, runBench } from '../environment';
@@ -67,20 +68,28 @@ async function drained({ ctx, partner }: BenchEnvironment): Promise<void> {
 
 interface Costs {
   ms: number;
+  /** CPU time of all processes on this machine. */
+  machineMs: number;
   apiMs: number;
   workerMs: number;
   before: StoreUse;
   after: StoreUse;
 }
 
+/** Returns the time in ms that the cores of this machine were busy so far. */
+const busyMs = (): number =>
+  os.cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
+
 async function measure(environment: BenchEnvironment, layout: Layout, work: () => Promise<void>): Promise<Costs> {
   const before = await storeUse(environment);
+  const machine = busyMs();
   const [api, worker] = [await layout.cpuMs('api'), await layout.cpuMs('worker')];
   const startedAt = performance.now();
   await work();
   const ms = performance.now() - startedAt;
   return {
     ms,
+    machineMs: busyMs() - machine,
     apiMs: (await layout.cpuMs('api')) - api,
     workerMs: (await layout.cpuMs('worker')) - worker,
     before,
@@ -96,7 +105,7 @@ function report({ add }: Reporter, id: string, name: string, count: number, cost
     const figure = what.toLowerCase().replaceAll(/[^a-z]+/g, '-');
     add({ id: `${id}-${figure}`, name: `${name}: ${what}`, unit, values: [value], limit: null, sides: [] });
   };
-  const { ms, apiMs, workerMs, before, after } = costs;
+  const { ms, machineMs, apiMs, workerMs, before, after } = costs;
   const change = (of: keyof StoreUse): number | null =>
     after[of] === null || before[of] === null ? null : after[of] - before[of];
   const seconds = (cpu: number | null): number | null => (cpu === null ? null : perMillion(cpu) / 1_000);
@@ -105,6 +114,7 @@ function report({ add }: Reporter, id: string, name: string, count: number, cost
   line('CPU of workers per million', 's', seconds(workerMs));
   line('CPU of Redis per million', 's', seconds(change('redisCpuMs')));
   line('CPU of MongoDB per million', 's', seconds(change('mongoCpuMs')));
+  line('CPU of this machine per million', 's', seconds(machineMs));
   line('Redis commands per million', '', perMillion(change('redisCommands')!));
   const bytes = change('mongoBytes');
   line('MongoDB bytes per million', 'MB', bytes === null || bytes <= 0 ? null : perMillion(bytes) / MILLION);
