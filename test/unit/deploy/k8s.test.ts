@@ -5,6 +5,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../../../shared/config/config';
 import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
 import { createMetrics } from '../../../shared/metrics/metrics';
+import { EVENT_QUEUES } from '../../../shared/queue/event-chunk';
 import { SETTINGS } from '../../../shared/config/settings';
 
 const ROOT = join(__dirname, '..', '..', '..');
@@ -126,21 +127,46 @@ describe('Kubernetes manifests', () => {
   });
 
   it('allows a process more time to stop than it needs to drain', () => {
-    const drainSeconds = (Number(config.data.DRAIN_TIMEOUT_MS) + FORCED_EXIT_SLACK_MS) / 1_000;
+    const { shutdownDelayMs, drainTimeoutMs } = readConfig({
+      ...config.data,
+      ...secretPairs,
+      MAIL_FROM: 'mir@example.org',
+    });
+    const drainSeconds = (shutdownDelayMs + drainTimeoutMs + FORCED_EXIT_SLACK_MS) / 1_000;
     for (const [, { spec }] of pods.slice(0, 2)) {
       const before = Number(spec.containers[0].lifecycle?.preStop.exec.command[1] ?? 0);
       expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(drainSeconds + before);
     }
   });
 
-  it('scales workers with only one autoscaler, based on a metric that exists', () => {
-    const [scaled] = file('keda/worker-scaledobject.yaml');
-    const [trigger] = scaled.spec.triggers;
-    const [, series] = /max\((mir_\w+)\{queue="events"\}\)/.exec(trigger.metadata.query) ?? [];
+  it('scales workers with only one autoscaler, on the age of the oldest job in each lane', () => {
+    const [{ spec }] = file('keda/worker-scaledobject.yaml');
     const { registry } = createMetrics('worker');
-    expect(registry.getSingleMetric(series!)).toBeDefined();
-    expect(scaled.spec.scaleTargetRef.name).toBe(worker[0].metadata.name);
+    const queues = spec.triggers.map(({ metadata, metricType }: Manifest) => {
+      const [, series, queue] = /^max\((mir_\w+)\{queue="([\w-]+)"\}\)$/.exec(metadata.query) ?? [];
+      expect(registry.getSingleMetric(series!)).toBeDefined();
+      expect(metricType).toBe('Value');
+      return queue;
+    });
+    expect(queues).toEqual([EVENT_QUEUES.interactive.name, EVENT_QUEUES.bulk.name]);
+    expect(spec.scaleTargetRef.name).toBe(worker[0].metadata.name);
     expect(readFileSync(join(K8S, 'keda/kustomization.yaml'), 'utf8')).toContain('$patch: delete');
+  });
+
+  it('adds workers before a lane misses its objective: freshness, or the age at which its backlog pages', () => {
+    const [{ spec }] = file('keda/worker-scaledobject.yaml');
+    const [interactive, bulk] = spec.triggers.map(({ metadata }: Manifest) => Number(metadata.threshold));
+    const rules = (name: string): string => readFileSync(join(ROOT, 'deploy/prometheus/rules', name), 'utf8');
+    const [, freshnessSeconds] = /mir_freshness_seconds_bucket\{le=~"(\d+)\|/.exec(rules('objectives.yml')) ?? [];
+    expect(2 * interactive).toBe(Number(freshnessSeconds));
+    const [alert] = parse(rules('alerts.yml')).groups[0].rules;
+    const [, pagedSeconds] = /^max by \(queue\) \(mir_queue_oldest_waiting_seconds\) > (\d+)$/.exec(alert.expr) ?? [];
+    expect(2 * bulk).toBe(Number(pagedSeconds));
+    // At twice the threshold, the number of workers doubles every minute.
+    const { policies } = spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp;
+    expect(policies).toEqual([{ type: 'Percent', value: 100, periodSeconds: 60 }]);
+    const minutesToMaximum = Math.log2(spec.maxReplicaCount / spec.minReplicaCount);
+    expect(minutesToMaximum).toBeLessThan(Number.parseInt(alert.for));
   });
 
   it('reads secrets from a file that git ignores', () => {
