@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
+import { readConfig } from '../../../shared/config/config';
+import { parseRedisUrl } from '../../../shared/config/redis-url';
+import { SETTINGS } from '../../../shared/config/settings';
 import { describeWithKubernetesTools, kubeconform, kustomize } from '../../support/kubernetes';
 
 const K8S = join(__dirname, '../../../deploy/k8s');
@@ -16,11 +19,13 @@ const documents = (text: string): Manifest[] => parseAllDocuments(text).map((doc
 const [cronJob] = documents(readFileSync(join(K8S, 'backup/cron-job.yaml'), 'utf8'));
 const { template: backupPod } = cronJob.spec.jobTemplate.spec;
 
-/** The example secrets with values filled in. */
-const secrets = readFileSync(join(K8S, 'overlays/example/secrets.env.example'), 'utf8').replaceAll(
-  /^(SUBJECT_PEPPER|ADMIN_TOKEN)=$/gm,
-  `$1=${SECRET}`,
-);
+const OVERLAYS = ['example', 'cluster'];
+/** Returns an overlay's example secrets with values filled in. */
+const secretsOf = (overlay: string): string =>
+  readFileSync(join(K8S, 'overlays', overlay, 'secrets.env.example'), 'utf8').replaceAll(
+    /^(SUBJECT_PEPPER|ADMIN_TOKEN)=$/gm,
+    `$1=${SECRET}`,
+  );
 
 describe('backup job', () => {
   it('removes partial backups first, and backups older than a month only after a new backup is complete', () => {
@@ -61,10 +66,10 @@ describe('backup job', () => {
 describeWithKubernetesTools('kustomize and kubeconform', () => {
   const copy = mkdtempSync(join(tmpdir(), 'mir-k8s-'));
   cpSync(K8S, copy, { recursive: true });
-  writeFileSync(join(copy, 'overlays/example/secrets.env'), secrets);
+  for (const overlay of OVERLAYS) writeFileSync(join(copy, 'overlays', overlay, 'secrets.env'), secretsOf(overlay));
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-  it.each(['overlays/example', 'overlays/example/migrate', 'base'])(
+  it.each([...OVERLAYS.flatMap((overlay) => [`overlays/${overlay}`, `overlays/${overlay}/migrate`]), 'base'])(
     'builds %s into manifests that pass strict validation',
     async (folder) => {
       const built = await kustomize(join(copy, folder));
@@ -73,35 +78,81 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     },
   );
 
-  it('builds an example with matching selectors, one autoscaler per deployment, secrets that exist and a single image', async () => {
-    const all = documents(await kustomize(join(copy, 'overlays/example')));
-    const ofKind = (wanted: string): Manifest[] => all.filter(({ kind }) => kind === wanted);
-    const deployments = ofKind('Deployment');
-    const podLabels = deployments.map(({ spec }) => spec.template.metadata.labels);
-    const countMatches = (selector: Manifest): number =>
-      podLabels.filter((labels) => Object.entries(selector).every(([name, value]) => labels[name] === value)).length;
-    for (const { metadata, spec } of [...ofKind('Service'), ...ofKind('PodDisruptionBudget')]) {
-      const selector = spec.selector.matchLabels ?? spec.selector;
-      expect([metadata.name, countMatches(selector)]).toEqual([metadata.name, 1]);
-    }
-    for (const { metadata, spec } of ofKind('NetworkPolicy')) {
-      expect([metadata.name, countMatches(spec.podSelector.matchLabels)]).not.toEqual([metadata.name, 0]);
-    }
-    const scalers = [...ofKind('HorizontalPodAutoscaler'), ...ofKind('ScaledObject')];
-    const scaled = scalers.map(({ spec }) => spec.scaleTargetRef.name as string);
-    expect(scaled.toSorted()).toEqual(['mir-api', 'mir-worker']);
-    expect(ofKind('Secret').map(({ metadata }) => metadata.name)).toEqual(['mir-secrets']);
+  it.each(OVERLAYS)(
+    'builds the overlay %s with matching selectors, one autoscaler per deployment, secrets that exist and a single image',
+    async (overlay) => {
+      const all = documents(await kustomize(join(copy, 'overlays', overlay)));
+      const ofKind = (wanted: string): Manifest[] => all.filter(({ kind }) => kind === wanted);
+      const deployments = ofKind('Deployment');
+      const podLabels = deployments.map(({ spec }) => spec.template.metadata.labels);
+      const countMatches = (selector: Manifest): number =>
+        podLabels.filter((labels) => Object.entries(selector).every(([name, value]) => labels[name] === value)).length;
+      for (const { metadata, spec } of [...ofKind('Service'), ...ofKind('PodDisruptionBudget')]) {
+        const selector = spec.selector.matchLabels ?? spec.selector;
+        expect([metadata.name, countMatches(selector)]).toEqual([metadata.name, 1]);
+      }
+      for (const { metadata, spec } of ofKind('NetworkPolicy')) {
+        expect([metadata.name, countMatches(spec.podSelector.matchLabels)]).not.toEqual([metadata.name, 0]);
+      }
+      const scalers = [...ofKind('HorizontalPodAutoscaler'), ...ofKind('ScaledObject')];
+      const scaled = scalers.map(({ spec }) => spec.scaleTargetRef.name as string);
+      expect(scaled.toSorted()).toEqual(['mir-api', 'mir-worker']);
+      expect(ofKind('Secret').map(({ metadata }) => metadata.name)).toEqual(['mir-secrets']);
+      for (const { spec } of deployments) {
+        expect(spec.replicas).toBeUndefined();
+        expect(spec.template.spec.containers[0].image).toBe('registry.example.org/mir:0.1.0');
+      }
+      expect(new Set(all.filter(({ kind }) => kind !== 'Namespace').map(({ metadata }) => metadata.namespace))).toEqual(
+        new Set(['mir']),
+      );
+      const policy = ofKind('NetworkPolicy').find(({ metadata }) => metadata.name === 'mir-nothing-else');
+      const [migrate] = documents(await kustomize(join(copy, 'overlays', overlay, 'migrate')));
+      expect(migrate.spec.template.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
+      expect(backupPod.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
+    },
+  );
+
+  it.each(OVERLAYS)('builds the overlay %s with valid production settings', async (overlay) => {
+    const all = documents(await kustomize(join(copy, 'overlays', overlay)));
+    const ofKind = (wanted: string): Manifest => all.find(({ kind }) => kind === wanted);
+    const secrets = Object.entries(ofKind('Secret').data as Record<string, string>).map(([name, value]) => [
+      name,
+      Buffer.from(value, 'base64').toString(),
+    ]);
+    const env = { ...ofKind('ConfigMap').data, ...Object.fromEntries(secrets) };
+    expect(Object.keys(env).filter((name) => !(name in SETTINGS))).toEqual([]);
+    const { production, redisUrl, cacheRedisUrl } = readConfig(env);
+    expect([production, cacheRedisUrl === redisUrl]).toEqual([true, false]);
+  });
+
+  it('builds an overlay for a Redis Cluster and a replica set of three members', async () => {
+    const all = documents(await kustomize(join(copy, 'overlays/cluster')));
+    const data = (wanted: string): Record<string, string> => all.find(({ kind }) => kind === wanted).data;
+    const url = (name: string): string => Buffer.from(data('Secret')[name]!, 'base64').toString();
+    const redis = parseRedisUrl(url('REDIS_URL'));
+    if (redis.layout !== 'cluster') throw new Error(`the layout is ${redis.layout}`);
+    expect(new Set(redis.nodes.map(({ host }) => host)).size).toBe(6);
+    expect(url('MONGO_URL').match(/:27017/g)).toHaveLength(3);
+    expect(data('ConfigMap')).toMatchObject({ EVENT_QUEUE_SHARDS: '6', QUEUE_DURABILITY: 'replicated' });
+  });
+
+  it('keeps three API pods and four workers on several nodes, in the cluster overlay', async () => {
+    const all = documents(await kustomize(join(copy, 'overlays/cluster')));
+    const specOf = (wanted: string): Manifest => all.find(({ kind }) => kind === wanted).spec;
+    expect(specOf('HorizontalPodAutoscaler').minReplicas).toBe(3);
+    expect(specOf('ScaledObject')).toMatchObject({ minReplicaCount: 4, triggers: [{}, {}] });
+    const deployments = all.filter(({ kind }) => kind === 'Deployment');
     for (const { spec } of deployments) {
-      expect(spec.replicas).toBeUndefined();
-      expect(spec.template.spec.containers[0].image).toBe('registry.example.org/mir:0.1.0');
+      const { labels } = spec.template.metadata;
+      const [constraint, ...others] = spec.template.spec.topologySpreadConstraints;
+      expect([constraint.topologyKey, constraint.whenUnsatisfiable]).toEqual([
+        'kubernetes.io/hostname',
+        'DoNotSchedule',
+      ]);
+      expect(labels).toMatchObject(constraint.labelSelector.matchLabels);
+      expect(others).toEqual([]);
     }
-    expect(new Set(all.filter(({ kind }) => kind !== 'Namespace').map(({ metadata }) => metadata.namespace))).toEqual(
-      new Set(['mir']),
-    );
-    const policy = ofKind('NetworkPolicy').find(({ metadata }) => metadata.name === 'mir-nothing-else');
-    const [migrate] = documents(await kustomize(join(copy, 'overlays/example/migrate')));
-    expect(migrate.spec.template.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
-    expect(backupPod.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
+    expect(deployments).toHaveLength(2);
   });
 
   it('rejects a manifest with an unknown field', async () => {
