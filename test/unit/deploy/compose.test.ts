@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { readConfig } from '../../../shared/config/config';
 import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
 import { SETTINGS } from '../../../shared/config/settings';
+import { interpolate } from '../../support/compose';
 
 const ROOT = join(__dirname, '..', '..', '..');
 /** A secret of realistic length. */
@@ -35,18 +36,6 @@ const dockerfile = readFileSync(join(ROOT, 'deploy', 'Dockerfile'), 'utf8');
 const { services } = compose;
 const own = [services.api, services.worker];
 const mirs = [services.migrate, ...own];
-
-/**
- * Expands `${NAME}`, `${NAME:-default}` and `${NAME:?message}` the way Compose does. Throws if a required name is not
- * set.
- */
-function interpolate(text: string, env: Record<string, string>): string {
-  return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
-    if (env[name]) return env[name];
-    if (kind === '?') throw new Error(`${name}: ${rest}`);
-    return kind === '-' ? rest : '';
-  });
-}
 
 function environmentOf({ environment = {} }: Service, env: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(environment).map(([name, text]) => [name, interpolate(String(text), env)]));
@@ -98,6 +87,15 @@ describe('docker-compose.yml', () => {
       for (const host of hosts) expect(service.depends_on?.[host]).toEqual({ condition: 'service_healthy' });
     }
     for (const { healthcheck } of [services.mongo, services.queue, services.cache]) expect(healthcheck).toBeDefined();
+  });
+
+  it('quotes commands and health checks, so that YAML reads each argument as a string', () => {
+    const given = Object.values(services).flatMap(({ command = [], healthcheck }) => [
+      command,
+      healthcheck?.test ?? [],
+    ]);
+    const types = given.flat().map((argument) => typeof argument);
+    expect([...new Set(types)]).toEqual(['string']);
   });
 
   it('migrates the database once before any MIR process starts', () => {
