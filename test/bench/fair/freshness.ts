@@ -12,18 +12,20 @@ const MAX_WAIT_MS = 60_000;
 export interface Sampler {
   client: HttpClient;
   key: string;
+  /** Time between two reads of `/resolve`. */
+  pollMs: number;
   /** Events sent so far for each sampled user. */
   sent: number[];
   next: number;
 }
 
-export function createSampler(client: HttpClient, key: string): Sampler {
-  return { client, key, sent: Array.from({ length: USERS }, () => 0), next: 0 };
+export function createSampler(client: HttpClient, key: string, pollMs = POLL_MS): Sampler {
+  return { client, key, pollMs, sent: Array.from({ length: USERS }, () => 0), next: 0 };
 }
 
 /** Submits one event and returns the time in ms until `/resolve` counts it. */
 async function sample(sampler: Sampler): Promise<number> {
-  const { client, key, sent } = sampler;
+  const { client, key, sent, pollMs } = sampler;
   const user = sampler.next++ % USERS;
   const userExternalId = `sampled-${user}`;
   const event = JSON.stringify({ ...submitted(sampler.next, USERS), userExternalId });
@@ -36,7 +38,7 @@ async function sample(sampler: Sampler): Promise<number> {
     const { body } = await client.post('/v1/resolve', key, question);
     const ms = performance.now() - startedAt;
     if (body['eventCount'] === sent[user] || ms > MAX_WAIT_MS) return ms;
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
 
