@@ -64,7 +64,9 @@ const submit = (key: string, events: object[]) => submitTo(mir, key, events);
 
 const forgetSignals = async (userRef: string): Promise<void> => {
   const { cacheLink } = mir.ctx;
-  await cacheLink.client.del(...(await cacheLink.client.keys(`*signals:${userRef}`)));
+  for (const server of cacheLink.primaries()) {
+    for (const key of await server.keys(`*signals:${userRef}`)) await server.del(key);
+  }
 };
 
 const eventOf = (userExternalId: string) => anEvent({ userExternalId, idempotencyKey: randomUUID() });
