@@ -67,7 +67,7 @@ async function combine(
 }
 
 /**
- * Returns the histories of the tenant's users in the order of `refs`: for a linked user, the whole history of the person; for any
+ * Returns the histories of the tenant's users in the order of `refs`: for a linked user, the person's whole history; for any
  * other user, only the events that this partner submitted.
  */
 export async function readSignals(

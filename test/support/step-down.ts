@@ -3,7 +3,7 @@ import { mongo } from 'mongoose';
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Makes the primary step down, and not stand for election for the given time. A replica set of one member, such as the
+ * Makes the primary step down, and not seek election for the given time. A replica set of one member, such as the
  * tests', has no primary until then, and aborts its open transactions' writes.
  */
 export async function stepDown(url: string, seconds: number): Promise<void> {

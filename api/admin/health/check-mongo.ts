@@ -88,7 +88,8 @@ async function checkMigrations(store: Store): Promise<Finding[]> {
 }
 
 /**
- * Checks MongoDB's server, layout, transactions, shard keys, pepper, indexes and data. Also returns the server's clock for `compareClocks`.
+ * Checks MongoDB's server, layout, transactions, shard keys, pepper, indexes and data. Also returns the server's clock
+ * for `compareClocks`.
  */
 export async function checkMongo(
   store: Store,

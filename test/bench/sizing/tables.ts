@@ -20,6 +20,7 @@ interface Costs {
 }
 
 type Kind = 'events' | 'resolve';
+const UNITS: Record<Kind, string> = { events: 'events', resolve: 'resolves' };
 
 /** Returns the costs per number of processes, in the order of the report. Throws if the report lacks a figure. */
 export function costsOf({ results }: Pick<BenchReport, 'results'>, kind: Kind): Costs[] {
@@ -74,7 +75,13 @@ export function costsTable(report: Pick<BenchReport, 'results' | 'machine'>, kin
     `${text(predicted)} (${((costs.rate / predicted) * 100).toFixed(0)}%)`,
     ...[costs.api, costs.workers, costs.redis, costs.mongo, costs.machine, costs.commands, costs.megabytes].map(text),
   ]);
-  const head = ['API + worker processes', `${kind} per second`, 'predicted by the first row', 'API, s', 'workers, s'];
+  const head = [
+    'API + worker processes',
+    `${UNITS[kind]} per second`,
+    'predicted by the first row',
+    'API, s',
+    'workers, s',
+  ];
   return markdown([...head, 'Redis, s', 'MongoDB, s', 'whole machine, s', 'Redis commands', 'MongoDB, MB'], rows);
 }
 
@@ -87,5 +94,5 @@ export function needsTable(report: Pick<BenchReport, 'results'>, kind: Kind): st
     rate.toLocaleString('en'),
     ...[costs.api, costs.workers, costs.redis, costs.mongo].map((seconds) => coresFor(rate, seconds)),
   ]);
-  return markdown([`${kind} per second`, 'API cores', 'worker cores', 'Redis cores', 'MongoDB cores'], rows);
+  return markdown([`${UNITS[kind]} per second`, 'API cores', 'worker cores', 'Redis cores', 'MongoDB cores'], rows);
 }

@@ -47,7 +47,7 @@ async function killOne(stage: Stage): Promise<void> {
   await clusterOf(stage).untilComplete();
 }
 
-/** Kills a second primary while the first one is being replaced by its replica or has just been. */
+/** Kills two primaries, one after the other, so that both replicas are promoted. */
 async function killTwo(stage: Stage): Promise<void> {
   const cluster = clusterOf(stage);
   const killed = stage.random.shuffle(await cluster.primaries()).slice(0, 2);
