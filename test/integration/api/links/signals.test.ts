@@ -3,6 +3,7 @@ import { identityRefOf, tenantOf } from '../../../../shared/domain/ids';
 import { someEvents } from '../../../support/expected-state';
 import { anEvent } from '../../../support/builders';
 import type { TestResponse } from '../../../support/client';
+import { forgetSignals } from '../../../support/forget-signals';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { linkUser, newPerson, unlinkUser } from '../../../support/link';
@@ -121,12 +122,11 @@ describe('POST /v1/resolve for linked users', () => {
     await submit(b.liveKey, 'whole', 4);
     await linkUser(mir, a, 'one-sided', person);
     await linkUser(mir, b, 'whole', person);
-    const { store, cacheLink } = mir.ctx;
-    await store.memberships.model.updateOne(
+    await mir.ctx.store.memberships.model.updateOne(
       { _id: identityRefOf(person, 'live') },
       { $pull: { members: { tenant: `${a.partnerId}:live` } } },
     );
-    await Promise.all(cacheLink.primaries().map((primary) => primary.flushdb()));
+    await forgetSignals(mir);
     expect((await resolve(a.liveKey, 'one-sided')).body).toMatchObject({ linked: false, eventCount: 3 });
     expect((await resolve(b.liveKey, 'whole')).body).toMatchObject({ linked: true, eventCount: 4, partnerCount: 1 });
   });
@@ -142,7 +142,7 @@ describe('POST /v1/resolve for linked users', () => {
     const { liveKey } = partners[0]!;
     const cached = await resolve(liveKey, 'many-0');
     expect(cached.body).toMatchObject({ eventCount: 75, partnerCount: 6 });
-    await Promise.all(mir.ctx.cacheLink.primaries().map((primary) => primary.flushdb()));
+    await forgetSignals(mir);
     const stored = await resolve(liveKey, 'many-0');
     expect(stored.headers.get('x-signals-source')).toBe('store');
     const facts = ({ body }: TestResponse): unknown => ({ ...body, asOf: null, includesEventsThrough: null });

@@ -4,6 +4,7 @@ import { tenantOf } from '../../../../shared/domain/ids';
 import { anEvent } from '../../../support/builders';
 import { register } from '../../../support/agents';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { forgetSignals } from '../../../support/forget-signals';
 import { linkUser, newPerson, unlinkUser } from '../../../support/link';
 import { resolveUser } from '../../../support/resolve-user';
 import { scriptMongos, type SentCommand } from '../../../support/scripted-mongos';
@@ -62,13 +63,6 @@ const submitTo = async (harness: Harness, key: string, events: object[]): Promis
 };
 const submit = (key: string, events: object[]) => submitTo(mir, key, events);
 
-const forgetSignals = async (userRef: string): Promise<void> => {
-  const { cacheLink } = mir.ctx;
-  for (const server of cacheLink.primaries()) {
-    for (const key of await server.keys(`*signals:${userRef}`)) await server.del(key);
-  }
-};
-
 const eventOf = (userExternalId: string) => anEvent({ userExternalId, idempotencyKey: randomUUID() });
 
 describe('on a sharded cluster (scripted mongos)', () => {
@@ -115,7 +109,7 @@ describe('on a sharded cluster (scripted mongos)', () => {
     const recorded = await during(async () => {
       for (const one of [partner, other]) await linkUser(mir, one, 'linked', person);
       const userRef = mir.ctx.secrets.userRef(tenantOf(other.partnerId, 'live'), 'linked');
-      await forgetSignals(userRef);
+      await forgetSignals(mir, userRef);
       const { source, ...signals } = await resolveUser(mir, partner, 'linked');
       expect({ source, signals }).toEqual({ source: 'store', signals: { linked: true, eventCount: 2 } });
       expect(await unlinkUser(mir, person, userRef)).toBe('done');
