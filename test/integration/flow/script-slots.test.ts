@@ -7,6 +7,7 @@ import { anEvent, someEvents } from '../../support/builders';
 import { makeDeadLetter } from '../../support/dead-letters';
 import { eventJobsOf } from '../../support/event-jobs';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
+import { monitorCommands } from '../../support/monitor-commands';
 import { playTraffic } from '../../support/traffic';
 import { waitUntil } from '../../support/wait-until';
 
@@ -18,14 +19,6 @@ const OF_BULLMQ = 'BullMQ';
 
 const NAMES = new Map(Object.entries(scripts).map(([name, { sha }]) => [sha, name]));
 
-/** Returns the bytes of an argument that MONITOR reports. */
-function unescaped(text: string): Buffer {
-  const decoded = text.replaceAll(/\\(?:x([0-9a-f]{2})|(.))/g, (_all, hex: string | undefined, char: string) =>
-    hex === undefined ? (char === 'n' ? '\n' : char) : String.fromCodePoint(Number.parseInt(hex, 16)),
-  );
-  return Buffer.from(decoded, 'latin1');
-}
-
 /** The keys of each call of a script. */
 const calls: { script: string; keys: string[] }[] = [];
 const monitors: { disconnect(): void }[] = [];
@@ -33,15 +26,14 @@ let mir: Harness;
 beforeAll(async () => {
   mir = await startHarness({ workers: false, env: { EVENT_QUEUE_SHARDS: '3' } });
   for (const server of mir.ctx.queueLink.primaries()) {
-    const monitor = await server.monitor();
-    monitors.push(monitor);
-    monitor.on('monitor', (_time: string, [command, script, count, ...rest]: string[]) => {
+    const monitor = await monitorCommands(server, ([command, script, count, ...rest]) => {
       const isText = command?.toLowerCase() === 'eval';
       if (!isText && command?.toLowerCase() !== 'evalsha') return;
       // A server that has not cached a script gets its text.
-      const sha = isText ? createHash('sha1').update(unescaped(script!)).digest('hex') : script!;
+      const sha = isText ? createHash('sha1').update(script!, 'latin1').digest('hex') : script!;
       calls.push({ script: NAMES.get(sha) ?? OF_BULLMQ, keys: rest.slice(0, Number(count)) });
     });
+    monitors.push(monitor);
   }
 });
 afterAll(async () => {

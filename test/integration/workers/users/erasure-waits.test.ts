@@ -1,4 +1,3 @@
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { type ChunkId, newChunkId, type Tenant, tenantOf } from '../../../../shared/domain/ids';
@@ -7,6 +6,7 @@ import { eventsQueue } from '../../../../shared/queue/event-chunk';
 import { finalizeChunks } from '../../../../shared/queue/finalize-chunks';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { monitorCommands } from '../../../support/monitor-commands';
 import { asAdmin } from '../../../support/partners';
 import { waitUntil } from '../../../support/wait-until';
 import { workerLink } from '../../../support/worker-link';
@@ -159,15 +159,14 @@ describe('an erasure', () => {
     for (const chunkId of [foreign, own]) await spoilLastEvent(chunkId);
     await mir.startWorkers();
     for (const chunkId of [foreign, own]) await failed(chunkId);
-    // Connections of their own, because a cluster's client also sends commands to the servers.
-    const servers = mir.ctx.queueLink.primaries().map(({ options: { port, host } }) => new Redis(port!, host!));
-    const monitors = await Promise.all(servers.map((server) => server.monitor()));
     const commands: string[] = [];
-    for (const monitor of monitors) {
-      monitor.on('monitor', (_time: string, args: string[]) => commands.push(args.join(' ')));
-    }
+    const monitors = await Promise.all(
+      mir.ctx.queueLink
+        .primaries()
+        .map((server) => monitorCommands(server, (words) => void commands.push(words.join(' ')))),
+    );
     await done(await erase('erased'));
-    for (const connection of [...monitors, ...servers]) connection.disconnect();
+    for (const monitor of monitors) monitor.disconnect();
     const naming = (chunkId: ChunkId): boolean => commands.some((command) => command.includes(chunkId));
     expect([naming(own), naming(foreign)]).toEqual([true, false]);
     expect(await payloadOf(own)).not.toContain(`"note":"${SECRET}"`);
