@@ -6,7 +6,7 @@ import { VERSION } from '../shared/project';
 import { addressesOf, listenOnEach, metricsListener } from '../shared/process/listen';
 import { runProcess, type Running } from '../shared/process/lifecycle';
 import { createApp } from './app';
-import { createApiContext } from './context';
+import { type ApiContext, createApiContext } from './context';
 import { closeServer, disableKeepAliveWhileDraining } from './http/drain';
 
 /** Longer than the usual idle timeout of load balancers (60 s), so that they close idle connections first. */
@@ -15,10 +15,23 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const METRICS_CLOSE_MS = 1_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 
+/**
+ * Loads the account library, which blocks the process for about half a second, before the first request arrives. Only
+ * logs a failure, because any error recurs when the library is used.
+ */
+async function preparePagesForPeople({ auth, config, log }: ApiContext): Promise<void> {
+  if (config.mail.kind === 'off') {
+    log.warn('pages for people are off; set SMTP_URL and MAIL_FROM to enable them');
+    return;
+  }
+  await auth.warmUp().catch((error: unknown) => log.warn({ err: messageOf(error) }, 'account library warm-up failed'));
+}
+
 async function startApi(config: Config): Promise<Running> {
   const runtime = await openRuntime(config, 'api');
   try {
     const ctx = await createApiContext(runtime);
+    await preparePagesForPeople(ctx);
     const addresses = addressesOf(config.bindAddress);
     const { servers, port } = await listenOnEach(addresses, createApp(ctx), config.port, 'PORT');
     const metricsPage = metricsListener(ctx.metrics.registry, ctx.log);
@@ -27,14 +40,6 @@ async function startApi(config: Config): Promise<Running> {
     for (const server of servers) server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
     const { bindAddress } = config;
     ctx.log.info({ version: VERSION, port, metricsPort: metrics.port, bindAddress }, 'api started');
-    if (config.mail.kind === 'off') {
-      ctx.log.warn('pages for people are off; set SMTP_URL and MAIL_FROM to enable them');
-    }
-    // Preload the library, so that the first visitor does not have to wait for it. Only log a failure here, because any
-    // error recurs when the library is first used.
-    ctx.auth
-      .warmUp()
-      .catch((error: unknown) => ctx.log.warn({ err: messageOf(error) }, 'account library warm-up failed'));
     return {
       port,
       stop: async () => {
