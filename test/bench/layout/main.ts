@@ -1,7 +1,9 @@
 import os from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { tenantOf } from '../../../shared/domain/ids';
+import { insertPartner, type TestPartner } from '../../support/harness';
 import { waitUntil } from '../../support/wait-until';
-import { type BenchEnvironment, runBench } from '../environment';
+import { type BenchEnvironment, runBench, UNLIMITED } from '../environment';
 import { submitted } from '../events';
 import { createSampler, sampleFreshness } from '../fair/freshness';
 import { httpClient } from '../http';
@@ -38,6 +40,8 @@ const CONNECTIONS = 8;
 const DRAIN_TIMEOUT_MS = 300_000;
 /** Longer than all processes need to stop and start, so that the load lasts for all of the restart. */
 const RESTART_SECONDS = 90;
+/** How long the load lasts before the restart. The machine's utilization is measured in the second half. */
+const STEADY_MS = 10_000;
 const RESTARTED = { apis: 3, workers: 4 };
 const MAX_FRESHNESS_P99_MS = 500;
 /** Long enough that the reads take little of the capacity. */
@@ -59,13 +63,15 @@ async function send(message: SendMessage): Promise<SentMessage> {
   }
 }
 
-async function drained({ ctx, partner }: BenchEnvironment): Promise<void> {
-  const open = ctx.keys.openChunks(tenantOf(partner.partnerId, 'live'));
-  await waitUntil(
-    'the events are stored',
-    async () => (await ctx.queueLink.client.zcard(open)) === 0,
-    DRAIN_TIMEOUT_MS,
-  );
+async function drained({ ctx }: BenchEnvironment, partners: readonly TestPartner[]): Promise<void> {
+  for (const { partnerId } of partners) {
+    const open = ctx.keys.openChunks(tenantOf(partnerId, 'live'));
+    await waitUntil(
+      'the events are stored',
+      async () => (await ctx.queueLink.client.zcard(open)) === 0,
+      DRAIN_TIMEOUT_MS,
+    );
+  }
 }
 
 interface Costs {
@@ -122,13 +128,25 @@ function report({ add }: Reporter, id: string, name: string, count: number, cost
   line('MongoDB bytes per million', 'MB', bytes === null || bytes <= 0 ? null : perMillion(bytes) / MILLION);
 }
 
-/** Returns the events per second that the layout accepts and stores. */
-async function measureEvents(environment: BenchEnvironment, layout: Layout, events: number): Promise<Costs> {
-  const { liveKey: key } = environment.partner;
-  const dumps = [{ key, events, users: USERS }];
+function dumpsOf(partners: readonly TestPartner[], events: number): SendMessage['dumps'] {
+  return partners.map(({ liveKey }) => ({
+    key: liveKey,
+    events: Math.ceil(events / partners.length),
+    users: Math.ceil(USERS / partners.length),
+  }));
+}
+
+/** Measures how long the layout takes to accept and store events of some partners. */
+async function measureEvents(
+  environment: BenchEnvironment,
+  layout: Layout,
+  events: number,
+  partners: readonly TestPartner[] = [environment.partner],
+): Promise<Costs> {
   return measure(environment, layout, async () => {
-    await send({ port: layout.port, dumps, connections: CONNECTIONS, rate: null });
-    await drained(environment);
+    const dumps = dumpsOf(partners, events);
+    await send({ port: layout.port, dumps, connections: CONNECTIONS / partners.length, rate: null });
+    await drained(environment, partners);
   });
 }
 
@@ -145,25 +163,40 @@ async function measureResolve(environment: BenchEnvironment, layout: Layout): Pr
   return { count, costs };
 }
 
-/** Restarts every process under load, and reports rejected requests and the freshness of single events. */
+/** Returns the share of this machine's cores that the load keeps busy, in percent. */
+async function measureUtilization(): Promise<number> {
+  await delay(STEADY_MS / 2);
+  const [busy, startedAt] = [busyMs(), performance.now()];
+  await delay(STEADY_MS / 2);
+  return ((busyMs() - busy) * 100) / ((performance.now() - startedAt) * os.cpus().length);
+}
+
+/**
+ * Restarts every process under the load of several partners. Reports rejected requests, and the freshness of another
+ * partner's single events.
+ */
 async function measureRestart(environment: BenchEnvironment, reporter: Reporter): Promise<void> {
   const layout = await startLayout(environment.env, RESTARTED);
-  const { liveKey: key } = environment.partner;
+  const newPartner = (): Promise<TestPartner> => insertPartner(environment.ctx.store, UNLIMITED);
   try {
-    const warm = await measureEvents(environment, layout, options.events);
-    const highest = (options.events * 1_000) / warm.ms;
-    const rate = Math.floor((highest * options.load) / 100);
+    const partners = await Promise.all(Array.from({ length: CONNECTIONS }, newPartner));
+    // Compiles the hot code.
+    await measureEvents(environment, layout, options.events, partners);
+    const { ms } = await measureEvents(environment, layout, options.events, partners);
+    const rate = Math.floor((options.events * 1_000 * options.load) / (ms * 100));
     reporter.progress(`restarting each process at ${rate} events/s`);
     const client = httpClient(layout.port, 1);
+    const dumps = dumpsOf(partners, rate * RESTART_SECONDS);
+    const sending = send({ port: layout.port, dumps, connections: 1, rate: rate / partners.length });
+    const utilization = await measureUtilization();
     let isOver = false;
-    const sampling = sampleFreshness(createSampler(client, key, POLL_MS), () => isOver);
-    const dumps = [{ key, events: rate * RESTART_SECONDS, users: USERS }];
-    const sending = send({ port: layout.port, dumps, connections: CONNECTIONS, rate });
+    const sampler = createSampler(client, (await newPartner()).liveKey, POLL_MS);
+    const sampling = sampleFreshness(sampler, () => isOver);
     await layout.restartEach();
     isOver = true;
     const [samples, sent] = await Promise.all([sampling, sending]);
     client.close();
-    await drained(environment);
+    await drained(environment, partners);
     const failed = sent.rejected.reduce((sum, count) => sum + count, 0);
     const name = `rolling restart of ${RESTARTED.apis} API and ${RESTARTED.workers} worker processes at ${options.load}% load`;
     reporter.add({
@@ -174,10 +207,15 @@ async function measureRestart(environment: BenchEnvironment, reporter: Reporter)
       limit: atMost(0),
       sides: [],
     });
+    const add = (id: string, what: string, unit: string, value: number): void =>
+      reporter.add({ id: `restart-${id}`, name: `${name}: ${what}`, unit, values: [value], limit: null, sides: [] });
+    const accepted = sent.accepted.reduce((sum, count) => sum + count, 0);
+    add('rate', 'events accepted', 'per second', (accepted * 1_000) / sent.ms);
+    add('utilization', 'utilization of this machine before the restart', '%', utilization);
     for (const q of [0.5, 0.99]) {
       reporter.add({
         id: `restart-freshness-p${q * 100}`,
-        name: `${name}: freshness of single events, p${q * 100}`,
+        name: `${name}: freshness of another partner's single events, p${q * 100}`,
         unit: 'ms',
         values: [quantile(samples, q)],
         limit: q === 0.99 ? atMost(MAX_FRESHNESS_P99_MS) : null,
