@@ -24,7 +24,7 @@ async function preparePagesForPeople({ auth, config, log }: ApiContext): Promise
     log.warn('pages for people are off; set SMTP_URL and MAIL_FROM to enable them');
     return;
   }
-  await auth.warmUp().catch((error: unknown) => log.warn({ err: messageOf(error) }, 'account library warm-up failed'));
+  await auth.preload().catch((error: unknown) => log.warn({ err: messageOf(error) }, 'account library not loaded'));
 }
 
 async function startApi(config: Config): Promise<Running> {

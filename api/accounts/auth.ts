@@ -56,8 +56,8 @@ export interface AccountAuth extends ProviderLogIn {
   ownerOfLink(token: string): Promise<string | null>;
   /** Sets the password, which also verifies the address. Ends all sessions and all other emailed links. */
   reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
-  /** Preloads the library, so that the first call does not have to wait for it. */
-  warmUp(): Promise<void>;
+  /** Loads the library's code, which the first call would otherwise wait for. Does not use the database. */
+  preload(): Promise<void>;
 }
 
 /** Returns the code of a better-auth error, or null for any other error. */
@@ -201,6 +201,6 @@ export function createAuth(runtime: Runtime): AccountAuth {
       return result === 'INVALID' ? result : 'DONE';
     },
 
-    warmUp: async () => void (await library()),
+    preload: async () => void (await import('better-auth')),
   };
 }
