@@ -73,7 +73,7 @@ export interface Problem {
 export function problemOf(thrown: unknown, requestId: string, log: Log): Problem {
   const error = toMirError(thrown);
   const { code } = error;
-  const { status, title } = PROBLEMS[code];
+  const { status, title, headers } = PROBLEMS[code];
   if (status >= 500) logFailure(error, requestId, log);
   const { errors = [], retryAfterSeconds, params } = error.more;
   return {
@@ -84,6 +84,7 @@ export function problemOf(thrown: unknown, requestId: string, log: Log): Problem
     errors,
     retryAfterSeconds,
     headers: {
+      ...headers,
       ...budgetHeaders(params?.budget ?? null),
       ...(error instanceof PublicError ? error.headers : undefined),
       ...(retryAfterSeconds === undefined ? undefined : { 'Retry-After': String(retryAfterSeconds) }),

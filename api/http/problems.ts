@@ -16,7 +16,13 @@ interface ProblemText {
   detail?: string;
   /** How to fix the problem. Shown in the Partner Guide and in the OpenAPI document. */
   remedy: string;
+  /** Headers of every response with this code. */
+  headers?: Record<string, string>;
 }
+
+/** Names the scheme that the caller can authenticate with (RFC 6750). */
+const NO_TOKEN = { 'WWW-Authenticate': 'Bearer realm="MIR"' };
+const INVALID_TOKEN = { 'WWW-Authenticate': 'Bearer realm="MIR", error="invalid_token"' };
 
 /** HTTP status and public texts by code, in the order of the Partner Guide. */
 export const PROBLEMS: Record<ProblemCode, ProblemText> = {
@@ -47,13 +53,21 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
     remedy:
       'Either the path is not percent-encoded correctly or the body is incomplete. Fix the path or resend the complete body.',
   },
+  API_KEY_AMBIGUOUS: {
+    status: 400,
+    title: 'The request has two API keys',
+    remedy:
+      'Send your API key once: either in the `x-api-key` header or as `Authorization: Bearer <API key>`. A request with both headers is rejected, even if they contain the same key.',
+  },
   API_KEY_MISSING: {
     status: 401,
     title: 'An API key is required',
-    remedy: 'Send your API key in the `x-api-key` header.',
+    remedy: 'Send your API key in the `x-api-key` header or as `Authorization: Bearer <API key>`.',
+    headers: NO_TOKEN,
   },
   API_KEY_INVALID: {
     status: 401,
+    headers: INVALID_TOKEN,
     title: 'The API key is not valid',
     detail: 'This API key is not valid. Check that you copied the whole key. If you did, retrying will not help.',
     remedy:
@@ -76,6 +90,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   AGENT_KEY_REVOKED: {
     status: 401,
+    headers: INVALID_TOKEN,
     title: 'The agent has been revoked',
     detail: 'This agent or one of its ancestors has been permanently revoked. Stop using this key.',
     remedy:

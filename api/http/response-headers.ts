@@ -36,6 +36,13 @@ const HEADERS = {
     required: true,
     pattern: '^\\d+$',
   },
+  WwwAuthenticate: {
+    name: 'WWW-Authenticate',
+    description: 'The scheme to authenticate with, and `error="invalid_token"` if the API key was not accepted.',
+    example: 'Bearer realm="MIR"',
+    required: true,
+    pattern: '^Bearer realm="MIR"(, error="invalid_token")?$',
+  },
   SignalsSource: {
     name: 'X-Signals-Source',
     description: 'Where the signals were read from: `cache`, or `store` (the database) after a cache miss.',

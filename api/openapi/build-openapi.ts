@@ -79,6 +79,11 @@ export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: Documen
           name: 'x-api-key',
           description: 'A partner key (`mir_live_…` or `mir_test_…`) or an agent’s key.',
         },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The same API key as a bearer token. Send it in only one of the two headers.',
+        },
         adminToken: {
           type: 'apiKey',
           in: 'header',

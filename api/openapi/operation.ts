@@ -9,7 +9,7 @@ import { problemResponses } from './problem-responses';
 
 function securityOf({ auth }: RouteDoc): Json[] {
   if (auth.kind === 'public') return [];
-  return auth.kind === 'key' ? [{ apiKey: [] }] : [{ adminToken: [] }];
+  return auth.kind === 'key' ? [{ apiKey: [] }, { bearer: [] }] : [{ adminToken: [] }];
 }
 
 /**

@@ -9,6 +9,7 @@ import { type HeaderName, headerRefs } from '../http/response-headers';
 
 const ALWAYS: readonly ProblemCode[] = ['INVALID_REQUEST', 'INTERNAL'];
 const WITH_KEY: readonly ProblemCode[] = [
+  'API_KEY_AMBIGUOUS',
   'API_KEY_MISSING',
   'API_KEY_INVALID',
   'SCOPE_MISSING',
@@ -137,7 +138,12 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   Unavailable: ['OVERLOADED', 'STORE_UNAVAILABLE'],
   LinkingUnavailable: ['OVERLOADED', 'LINKING_UNAVAILABLE', 'STORE_UNAVAILABLE'],
 };
-const keyOf = (codes: readonly ProblemCode[]): string => codes.toSorted().join();
+// Leaves out the code that every route with an API key has. The names of the other routes' responses differ anyway.
+const keyOf = (codes: readonly ProblemCode[]): string =>
+  codes
+    .filter((code) => code !== 'API_KEY_AMBIGUOUS')
+    .toSorted()
+    .join();
 const NAMES = new Map(Object.entries(SHARED).map(([name, codes]) => [keyOf(codes), name]));
 
 function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
@@ -193,6 +199,7 @@ export function problemResponses(doc: RouteDoc, components: Components): Json {
     const headers: HeaderName[] = [
       'RequestId',
       ...(waits ? (['RetryAfter'] as const) : []),
+      ...(doc.auth.kind === 'key' && status === 401 ? (['WwwAuthenticate'] as const) : []),
       ...(limited ? (['RateLimit', 'RateLimitPolicy'] as const) : []),
     ];
     const response = responseOf(status, codes, headers, components);

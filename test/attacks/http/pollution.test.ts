@@ -50,6 +50,14 @@ describe('repeated headers', () => {
     ]) {
       expect((await post('/v1/events', { 'x-api-key': keys }, event)).status).toBe(401);
     }
+    for (const tokens of [
+      [key, otherKey],
+      [key, key],
+    ]) {
+      const authorization = tokens.map((token) => `Bearer ${token}`);
+      const { status, text } = await post('/v1/events', { authorization }, event);
+      expect([status, JSON.parse(text).code]).toEqual([400, 'API_KEY_AMBIGUOUS']);
+    }
     const tokens = ['wrong', ADMIN_TOKEN];
     for (const twice of [tokens, tokens.toReversed()]) {
       const headers = { ...newAddress(), 'x-admin-token': twice };

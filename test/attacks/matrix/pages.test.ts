@@ -95,6 +95,8 @@ async function newCredentials(): Promise<typeof credentials> {
     { name: 'a session without its signature', cookie: valid!.split('.')[0]! },
     { name: 'an operator session', cookie: operator },
     { name: 'an API key', headers: { 'x-api-key': liveKey } },
+    { name: 'a bearer token', headers: { authorization: `Bearer ${liveKey}` } },
+    { name: 'an API key in both headers', headers: { authorization: `Bearer ${liveKey}`, 'x-api-key': liveKey } },
     { name: 'the admin token', headers: { 'x-admin-token': ADMIN_TOKEN } },
   ];
 }

@@ -10,6 +10,7 @@ import { waitUntil } from '../../support/wait-until';
 import type { Credential, Denial } from './credentials';
 import { newAgentOf, newOwner, type Owner, resourcesOf, unique } from './resources';
 
+const AMBIGUOUS: Denial = { status: 400, code: 'API_KEY_AMBIGUOUS' };
 const MISSING: Denial = { status: 401, code: 'API_KEY_MISSING' };
 const INVALID: Denial = { status: 401, code: 'API_KEY_INVALID' };
 const REVOKED: Denial = { status: 401, code: 'AGENT_KEY_REVOKED' };
@@ -110,7 +111,13 @@ export async function newWorld(h: Harness): Promise<World> {
       key("a suspended partner's live key", blocked.liveKey, suspended('PARTNER_SUSPENDED'), { owner: owners.blocked }),
       key("a suspended partner's test key", blocked.testKey, suspended('PARTNER_SUSPENDED'), { owner: owners.blocked }),
       key('the admin token as an API key', ADMIN_TOKEN, INVALID),
-      of('the API key as a bearer token', { authorization: `Bearer ${live.key}` }, MISSING),
+      of('the API key as a bearer token', { authorization: `Bearer ${live.key}` }, null),
+      of('an unknown bearer token', { authorization: 'Bearer mir_live_nonsense' }, INVALID),
+      of('the admin token as a bearer token', { authorization: `Bearer ${ADMIN_TOKEN}` }, INVALID),
+      of('a bearer token without a token', { authorization: 'Bearer' }, MISSING),
+      of('the API key with another scheme', { authorization: `Basic ${live.key}` }, MISSING),
+      of('the API key in both headers', { authorization: `Bearer ${live.key}`, 'x-api-key': live.key }, AMBIGUOUS),
+      of('a bearer token of a revoked agent', { authorization: `Bearer ${revoked.apiKey}` }, REVOKED),
       of('a wrong admin token', { 'x-admin-token': `${ADMIN_TOKEN}x` }, MISSING),
       of('the API key as an admin token', { 'x-admin-token': live.key }, MISSING),
       of('the admin token', { 'x-admin-token': ADMIN_TOKEN }, MISSING, { isAdmin: true }),

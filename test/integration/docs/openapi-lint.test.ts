@@ -26,7 +26,7 @@ describe('Redocly linter', () => {
   });
 
   it('reports a problem in an invalid document', async () => {
-    const unsecured = text.replaceAll('"security":[{"apiKey":[]}],', '');
+    const unsecured = text.replaceAll('"security":[{"apiKey":[]},{"bearer":[]}],', '');
     expect(await problemsOf(unsecured)).toEqual(
       expect.arrayContaining([expect.stringMatching(/^error security-defined/)]),
     );
