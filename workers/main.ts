@@ -13,7 +13,7 @@ const CHECK_TIMEOUT_MS = 1_500;
 function opsListener({ queueLink, store, metrics, log }: Runtime, isDraining: () => boolean): RequestListener {
   const metricsPage = metricsListener(metrics.registry, log);
   const respond = (res: Parameters<RequestListener>[1], status: number, body: unknown): void => {
-    res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+    res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(`${JSON.stringify(body)}\n`);
   };
   const up = (check: Promise<unknown>): Promise<'up' | 'down'> =>
     check.then(

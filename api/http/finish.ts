@@ -60,7 +60,8 @@ function write(deps: Deps, { res, requestId, headers }: Exchange, answer: Answer
   const all = answer.headers ? { ...headers, ...answer.headers } : headers;
   if ('stream' in answer) return sendStream(res, answer, all, { log: deps.log, requestId });
   if ('text' in answer) sendText(res, answer.status, answer.text, answer.mediaType, all);
-  else sendText(res, answer.status, JSON.stringify(answer.body), answer.mediaType ?? JSON_TYPE, all);
+  // Ends with a newline, so that a shell's prompt starts on its own line after `curl`.
+  else sendText(res, answer.status, `${JSON.stringify(answer.body)}\n`, answer.mediaType ?? JSON_TYPE, all);
   return undefined;
 }
 

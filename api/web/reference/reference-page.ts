@@ -84,7 +84,7 @@ export function referencePage(openApi: object): Served[] {
   return [
     served('/openapi.json', {
       type: 'application/json; charset=utf-8',
-      load: () => JSON.stringify(openApi),
+      load: () => `${JSON.stringify(openApi)}\n`,
       headers: REVALIDATE,
     }),
     served('/docs', { type: 'text/html; charset=utf-8', load: () => page(script), headers: HEADERS }),
