@@ -11,7 +11,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'partners apply --name "Demo shop" --website https://demo.example \\\n    --contact-email ops@demo.example --use-case "Submits orders, shows tiers at checkout"',
   ],
   'partners reject': ['partners reject app_0123 --reason "did not respond to our questions"'],
-  'partners suspend': ['partners suspend prt_0123 --reason "stolen key"'],
+  'partners suspend': [
+    'partners suspend prt_0123 --preview',
+    'partners suspend prt_0123 --reason "stolen key"',
+    'partners suspend prt_0123 --reason "stolen key" --yes',
+  ],
   'partners unsuspend': ['partners unsuspend prt_0123 --reason "key was rotated"'],
   agents: ['agents tree --partner prt_0123', 'agents kill agt_live_0123 --preview'],
   'agents list': ['agents list --partner prt_0123 --status ACTIVE'],

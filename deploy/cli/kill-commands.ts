@@ -11,6 +11,7 @@ import { validate } from '../../api/http/validate';
 
 import { reasonSchema } from '../../api/http/schemas';
 import { operate, wholeNumberUpTo } from './command';
+import { confirmationProblem, confirmByTyping, rejectUsage } from './confirm';
 import type { Shell } from './shell';
 import { findAgent } from './find-agent';
 import type { CliContext } from './open';
@@ -65,12 +66,13 @@ function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCasc
  * Shows what the kill would affect and asks the operator to type the agent's ID. Throws if the typed ID does not match.
  */
 async function confirmKill(ctx: CliContext, shell: Shell, agent: AgentDoc): Promise<void> {
-  shell.err(`${sheet({ agent: agent._id, name: agent.name, partner: partnerOf(agent.tenant) })}\n`);
-  shell.err(`${previewText(await previewKill(ctx, agent))}\n`);
-  const typed = await shell.terminal!.ask(
-    "This is permanent. To kill this agent and all its descendants, type the agent's ID: ",
-  );
-  if (typed.trim() !== agent._id) throw new Error('the ID does not match the agent; nothing was changed');
+  const facts = sheet({ agent: agent._id, name: agent.name, partner: partnerOf(agent.tenant) });
+  await confirmByTyping(shell, {
+    preview: `${facts}\n${previewText(await previewKill(ctx, agent))}`,
+    question: "This is permanent. To kill this agent and all its descendants, type the agent's ID: ",
+    expected: agent._id,
+    what: "the agent's ID",
+  });
 }
 
 /** Shows a cascade's progress until the cascade is no longer running or the wait time has elapsed. */
@@ -163,9 +165,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
         return operate(shell, command, async (ctx) => previewKill(ctx, await findAgent(ctx, agentId)), previewText);
       }
       if (confirm !== undefined && confirm !== agentId) command.error('error: --confirm does not match the agent ID');
-      if (confirm === undefined && !shell.terminal) {
-        command.error(`error: cannot ask for confirmation without a terminal; add --confirm ${agentId}`);
-      }
+      if (confirm === undefined) rejectUsage(command, [confirmationProblem(shell, `--confirm ${agentId}`)]);
       let cascade: PresentedCascade | undefined;
       await operate(
         shell,

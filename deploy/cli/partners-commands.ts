@@ -11,6 +11,7 @@ import { addDecisionCommands } from './applications-commands';
 import { given, operate, paged } from './command';
 import type { Shell } from './shell';
 import { pageTable, secrets, sheet } from './print';
+import { addSuspendCommands } from './suspend-commands';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
 const DEFAULT_USE_CASE = 'Created by an operator.';
@@ -34,6 +35,7 @@ export function addPartnerCommands(partners: Command, shell: Shell): void {
   addDecisionCommands(partners, shell);
   addCreateCommand(partners, shell);
   addChangeCommands(partners, shell);
+  addSuspendCommands(partners, shell);
 }
 
 function addReadingCommands(partners: Command, shell: Shell): void {
@@ -100,20 +102,6 @@ function addCreateCommand(partners: Command, shell: Shell): void {
 }
 
 function addChangeCommands(partners: Command, shell: Shell): void {
-  const patch = async (
-    partnerId: string,
-    fields: Record<string, unknown>,
-    command: Command,
-    done: string,
-  ): Promise<void> =>
-    operate(
-      shell,
-      command,
-      (ctx, auditContext) =>
-        applyPartnerPatch(ctx, partnerId, validate(partnerPatch, given(fields), 'command line'), auditContext),
-      () => done,
-    );
-
   withTerms(partners.command('update <partnerId>').description("change a partner's plan, limits or return origins"), {
     planRequired: false,
   })
@@ -124,27 +112,16 @@ function addChangeCommands(partners: Command, shell: Shell): void {
       async (partnerId: string, options: TermsOptions & { origins: boolean; reason?: string }, command: Command) => {
         const cleared = options.origins ? {} : { allowedReturnOrigins: [] };
         const fields = { ...termsOf(options), ...cleared };
-        await patch(partnerId, { ...fields, reason: options.reason }, command, `Updated ${partnerId}.`);
+        const patch = given({ ...fields, reason: options.reason });
+        await operate(
+          shell,
+          command,
+          (ctx, auditContext) =>
+            applyPartnerPatch(ctx, partnerId, validate(partnerPatch, patch, 'command line'), auditContext),
+          () => `Updated ${partnerId}.`,
+        );
       },
     );
-
-  for (const [verb, suspended, description, done] of [
-    [
-      'suspend',
-      true,
-      'reject all requests from a partner, effective immediately',
-      'Suspended PARTNER. All its keys are now rejected.',
-    ],
-    ['unsuspend', false, "accept a suspended partner's requests again", 'Unsuspended PARTNER. Its keys work again.'],
-  ] as const) {
-    partners
-      .command(`${verb} <partnerId>`)
-      .description(description)
-      .option('--reason <text>', 'reason to record in the audit log')
-      .action(async (partnerId: string, { reason }: { reason?: string }, command: Command) =>
-        patch(partnerId, { suspended, reason }, command, done.replace('PARTNER', partnerId)),
-      );
-  }
 
   partners
     .command('rotate <partnerId>')

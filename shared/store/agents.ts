@@ -125,6 +125,9 @@ schema.index({ parentId: 1, createdAt: 1, _id: 1 });
 schema.index({ parentId: 1, status: 1 });
 schema.index({ approvalId: 1 }, { partialFilterExpression: { approvalId: { $type: 'string' } } });
 
+/** Limits the cost of counting a tenant's agents. */
+const MAX_COUNTED = 100_000;
+
 const positionOf = ({ createdAt, _id }: AgentDoc): Position => ({ atMs: createdAt.getTime(), id: _id });
 
 export function agentsStore(connection: Connection) {
@@ -211,6 +214,13 @@ export function agentsStore(connection: Connection) {
       const isAfter = own !== null && (after === null || newestFirst(after, positionOf(own)) < 0);
       const ownPage: ListPage<AgentDoc>[] = isAfter ? [{ rows: [own], next: null, examined: 0 }] : [];
       return mergePages([page, ...ownPage], limit, positionOf);
+    },
+
+    /** Counts a tenant's agents with these statuses of their own, up to 100,000. */
+    async countOf(tenant: Tenant, statuses: readonly AgentStatus[]): Promise<{ count: number; isComplete: boolean }> {
+      const filter = { tenant, status: { $in: [...statuses] } };
+      const count = await model.countDocuments(filter, { limit: MAX_COUNTED, maxTimeMS: LIST_TIMEOUT_MS });
+      return { count, isComplete: count < MAX_COUNTED };
     },
 
     async byKeyHash(hash: string): Promise<AgentDoc | null> {

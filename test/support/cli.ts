@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import type { Terminal } from '../../deploy/cli/shell';
 import { runCli } from '../../deploy/cli/run';
 
@@ -30,4 +31,17 @@ export async function cliAt(
     terminal,
   });
   return { code, ...output, json: () => JSON.parse(output.out) as unknown };
+}
+
+/** Returns a terminal in which the operator types these lines, one per question. The last one is repeated. */
+export function typing(...lines: string[]): Terminal & { questions: string[] } {
+  const questions: string[] = [];
+  return {
+    questions,
+    screen: Object.assign(new PassThrough(), { isTTY: true }),
+    ask: (question) => {
+      questions.push(question);
+      return Promise.resolve(lines[questions.length - 1] ?? lines.at(-1)!);
+    },
+  };
 }

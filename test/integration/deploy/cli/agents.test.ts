@@ -1,11 +1,10 @@
-import { PassThrough } from 'node:stream';
+import type { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Terminal } from '../../../../deploy/cli/shell';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { type GrownAgent, growTree } from '../../../support/grow-tree';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { auditOf, statusWith } from '../../../support/partners';
-import { cli, cliAt } from '../../../support/cli';
+import { cli, cliAt, typing } from '../../../support/cli';
 
 let h: Harness;
 let partner: TestPartner;
@@ -19,19 +18,6 @@ const mir = (...args: string[]) => cli(h.env, 'agents', ...args);
 const createTree = (size: number, env: 'live' | 'test' = 'live') =>
   growTree(h.ctx.store, tenantOf(partner.partnerId, env), size, () => ({ name: 'Order bot' }));
 const linesOf = (text: string): string[] => text.trimEnd().split('\n');
-
-/** Returns a terminal in which the operator types one line. */
-function typing(line: string): Terminal & { questions: string[] } {
-  const questions: string[] = [];
-  return {
-    questions,
-    screen: Object.assign(new PassThrough(), { isTTY: true }),
-    ask: (question) => {
-      questions.push(question);
-      return Promise.resolve(line);
-    },
-  };
-}
 
 describe('mir agents', () => {
   it('prints each agent below its parent, with its status, depth and last activity', async () => {

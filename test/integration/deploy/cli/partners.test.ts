@@ -47,7 +47,7 @@ describe('mir partners', () => {
   it('applies changes to the running API before the command exits', async () => {
     const { partnerId, liveKey } = await h.partner();
     expect(await statusWith(h.client, liveKey)).toBe(200);
-    const suspended = await mir('partners', 'suspend', partnerId, '--reason', 'stolen');
+    const suspended = await mir('partners', 'suspend', partnerId, '--reason', 'stolen', '--yes');
     expect(suspended).toMatchObject({
       code: 0,
       out: `Suspended ${partnerId}. All its keys are now rejected.\n`,
