@@ -28,6 +28,7 @@ export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
       'api/links',
       'api/openapi',
       'api/partners',
+      'api/people',
       'api/resolve',
       'api/users',
     ],

@@ -7,7 +7,7 @@ import { Strata } from '../design/strata';
 import { Records } from '../design/records';
 import { Day, Facts, Heading, Notice, Num } from '../design/text';
 import { AccountName, describeAccount } from '../links/account-name';
-import { type MyAccount, type MyHistory, readMyHistory } from '../links/read-history';
+import { type MyAccount, type MyHistory, readMyHistory } from '../../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { readMonths } from './read-months';

@@ -1,16 +1,12 @@
 import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
-import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
-import { messageOf } from '../../../shared/errors';
-import { recordErasedContent } from '../../../shared/redis/append-only-file';
-import { removeAllLinks } from '../../links/remove-links';
 import { countAttempt } from '../auth/throttles';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
 import { Heading, Num } from '../design/text';
-import { auditContextForPerson } from '../../db/person-context';
-import { readMyHistory } from '../links/read-history';
+import { readMyHistory } from '../../links/read-history';
+import { deletePerson } from '../../people/delete-person';
 import { withNext } from '../http/next-path';
 import { page, type PageCall } from '../http/page';
 
@@ -119,12 +115,12 @@ export const deletePage = page({
   },
 });
 
-/** Deletes the person's links and their account in one transaction. */
+/** Deletes the person's links and their account. */
 export const deleteIdentity = page({
   method: 'POST',
   path: '/account/delete',
   handle: async (call) => {
-    const { ctx, session, form, cookie, requestId, log } = call;
+    const { ctx, session, form, cookie, requestId } = call;
     if (!session) return { redirect: withNext('/login', '/account') };
     const { email } = session;
     const identityId = session.identityId as IdentityId;
@@ -133,13 +129,7 @@ export const deleteIdentity = page({
       const platforms = await countAccounts(call, identityId);
       return { status: 422, html: <Delete email={email} platforms={platforms} errors={[WRONG]} /> };
     }
-    const cacheState = await removeAllLinks(ctx, identityId, auditContextForPerson(requestId), (tx) =>
-      deleteIdentityDocs(ctx.store, identityId, email, tx),
-    );
-    // Best effort: no job contains the address, and the deletion is already done.
-    await recordErasedContent(ctx.queueLink, ctx.keys, Date.now()).catch((error: unknown) => {
-      log.warn({ err: messageOf(error) }, 'append-only file rewrite not requested');
-    });
+    const cacheState = await deletePerson(ctx, { identityId, email }, requestId);
     const done = cacheState === 'done' ? 'deleted' : 'deleted-pending';
     return { redirect: `/login?done=${done}`, cookies: await ctx.auth.logOut(cookie) };
   },

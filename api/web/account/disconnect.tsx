@@ -8,7 +8,7 @@ import { Layout } from '../design/layout';
 import { Day, Facts, Heading, Num } from '../design/text';
 import { auditContextForPerson } from '../../db/person-context';
 import { AccountName } from '../links/account-name';
-import { type MyAccount, readMyHistory } from '../links/read-history';
+import { type MyAccount, readMyHistory } from '../../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 

@@ -4,7 +4,7 @@ import type { MonthCount } from '../../../shared/store/events';
 import { messageOf } from '../../../shared/errors';
 import type { ApiContext } from '../../context';
 import type { Series } from '../design/month-table';
-import type { MyAccount } from '../links/read-history';
+import type { MyAccount } from '../../links/read-history';
 
 const MONTHS_SHOWN = 12;
 

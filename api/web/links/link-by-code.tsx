@@ -9,7 +9,7 @@ import { withNext } from '../http/next-path';
 import { page, type PageCall } from '../http/page';
 import { Consent } from './consent';
 import { decide, outcomePage } from './decide';
-import { readHistoryWith } from './read-history';
+import { readHistoryWith } from '../../links/read-history';
 
 const WINDOW_SECONDS = 10 * 60;
 /**

@@ -4,7 +4,7 @@ import { type FoundRequest, findRequest, hashOfToken } from '../../links/find-li
 import { page, type PageResponse, type PageCall } from '../http/page';
 import { Consent, Introduction } from './consent';
 import { decide, outcomePage, returnOrigin } from './decide';
-import { readHistoryWith } from './read-history';
+import { readHistoryWith } from '../../links/read-history';
 
 /** Maximum number of unknown tokens per IP address. Counted in each process, so that the page works without Redis. */
 export const UNKNOWN_INVITES: ThrottleRule = {

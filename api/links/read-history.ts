@@ -1,10 +1,10 @@
-import { type Env, envOf, type IdentityId, identityRefOf, partnerOf, type UserRef } from '../../../shared/domain/ids';
-import { EMPTY_ROW, linkedMembers, type Signals, sumOf } from '../../../shared/domain/signals';
-import type { LinkedAccount } from '../../../shared/store/memberships';
-import type { LinkRequestDoc } from '../../../shared/store/link-requests';
-import type { PartnerDoc } from '../../../shared/store/partners';
-import { type UserRow } from '../../../shared/store/users';
-import type { ApiContext } from '../../context';
+import { type Env, envOf, type IdentityId, identityRefOf, partnerOf, type UserRef } from '../../shared/domain/ids';
+import { EMPTY_ROW, linkedMembers, type Signals, sumOf } from '../../shared/domain/signals';
+import type { LinkedAccount } from '../../shared/store/memberships';
+import type { LinkRequestDoc } from '../../shared/store/link-requests';
+import type { PartnerDoc } from '../../shared/store/partners';
+import { type UserRow } from '../../shared/store/users';
+import type { ApiContext } from '../context';
 
 type Deps = Pick<ApiContext, 'store' | 'presentSignals'>;
 
