@@ -3,7 +3,13 @@ import { type AuditDoc, contentOf } from '../../shared/store/audit';
 
 const actorSchema = z
   .discriminatedUnion('kind', [
-    z.object({ kind: z.literal('OPERATOR'), via: z.enum(['ADMIN_API', 'CLI']) }).meta({ id: 'OperatorActor' }),
+    z
+      .object({
+        kind: z.literal('OPERATOR'),
+        via: z.enum(['ADMIN_API', 'CLI']),
+        name: z.string().optional().describe('Who ran the command-line tool, as stated by that person.'),
+      })
+      .meta({ id: 'OperatorActor' }),
     z.object({ kind: z.literal('APPLICANT') }).meta({ id: 'ApplicantActor' }),
     z.object({ kind: z.literal('PARTNER'), partnerId: z.string() }).meta({ id: 'PartnerActor' }),
     z.object({ kind: z.literal('AGENT'), agentId: z.string() }).meta({ id: 'AgentActor' }),

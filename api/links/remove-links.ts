@@ -59,12 +59,13 @@ async function unlinkAccount(
   return { users, memberships: dropped ? [dropped.membership] : [], deliveryIds: dropped?.deliveryIds ?? [] };
 }
 
-/** Removes one of a person's links. Returns null if they have no such link. */
+/** Removes one of a person's links, and runs `also` in the same transaction. Returns null if they have no such link. */
 export async function removeLink(
   deps: LinkDeps,
   identityId: IdentityId,
   linkId: string,
   auditContext: AuditContext,
+  also: (session: StoreSession) => Promise<void> = () => Promise.resolve(),
 ): Promise<CacheState | null> {
   const { store } = deps;
   // A link never moves to another user, so it can be looked up before the transaction.
@@ -75,6 +76,7 @@ export async function removeLink(
     const found = accountByLinkId(await store.memberships.ofIdentity(identityId, session), linkId);
     if (!found) return { outcome: null };
     const changed = await unlinkAccount(deps, found.identity, found.account, auditContext, 'UNLINKED', session);
+    await also(session);
     return { outcome: 'REMOVED', changed };
   });
   return outcome === null ? null : cacheState;

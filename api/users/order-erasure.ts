@@ -31,7 +31,8 @@ async function wakeWorker({ store, erasureQueue }: ErasureDeps, { _id, tenant }:
  * Orders the erasure of a user. Once this resolves, the user is no longer linked and their events no longer count.
  * Readers see this immediately unless `cacheState` is `pending`. A worker then deletes the events. Events received
  * later start a new history. `askedAt` is a time from the partner's clock. Events committed after `askedAt` but before
- * this transaction are erased too, because they would otherwise be stored but never counted.
+ * this transaction are erased too, because they would otherwise be stored but never counted. A process that is about to
+ * exit awaits `woken` first, so that a worker starts immediately.
  */
 export async function orderErasure(
   deps: ErasureDeps,
@@ -39,7 +40,8 @@ export async function orderErasure(
   userRef: UserRef,
   askedAt: Date,
   auditContext: AuditContext,
-): Promise<{ erasure: ErasureDoc; cacheState: CacheState }> {
+  reason?: string,
+): Promise<{ erasure: ErasureDoc; cacheState: CacheState; woken: Promise<void> }> {
   const { store, queueLink, keys } = deps;
   const order = {
     _id: newId(`ers_${envOf(tenant)}`),
@@ -50,7 +52,7 @@ export async function orderErasure(
     nextLookAt: new Date(Date.now() + FIRST_SWEEP_AFTER_MS),
     expireAt: new Date(askedAt.getTime() + RECEIPT_RETENTION_MS),
   };
-  const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: order._id };
+  const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: order._id, reason };
   const { outcome: erasure, cacheState } = await commitLinkChange(deps, async (session) => {
     await store.users.lock([{ tenant, userRef }], session);
     const before = await store.users.get(tenant, userRef, session);
@@ -78,6 +80,6 @@ export async function orderErasure(
     return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
   // The job is only a wake-up. If it is lost, a sweep finds the row, which serves as the outbox entry.
-  wakeWorker(deps, erasure).catch(() => undefined);
-  return { erasure, cacheState };
+  const woken = wakeWorker(deps, erasure).catch(() => undefined);
+  return { erasure, cacheState, woken };
 }

@@ -17,6 +17,21 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'partners suspend prt_0123 --reason "stolen key" --yes',
   ],
   'partners unsuspend': ['partners unsuspend prt_0123 --reason "key was rotated"'],
+  users: ['users erase --partner prt_0123 --env live --reason "request of the partner"'],
+  'users erase': [
+    'users erase --partner prt_0123 --env live --reason "request of the partner"',
+    'users erase --partner prt_0123 --env live --reason "request of the partner" --as "Ana Diaz" --json',
+  ],
+  'people find': ['people find --reason "request of the person"'],
+  'people export': [
+    'people export idn_0123 --reason "request of the person" --output /tmp/export.json',
+    'people export idn_0123 --reason "request of the person"',
+  ],
+  'people unlink': ['people unlink idn_0123 --link lnk_0123 --reason "request of the person"'],
+  'people delete': [
+    'people delete idn_0123 --reason "request of the person"',
+    'people delete idn_0123 --reason "request of the person" --yes',
+  ],
   agents: ['agents tree --partner prt_0123', 'agents kill agt_live_0123 --preview'],
   'agents list': ['agents list --partner prt_0123 --status ACTIVE'],
   'agents show': ['agents show agt_live_0123'],

@@ -3,6 +3,7 @@ import type { AuditContext } from '../../api/db/audit-context';
 import { messageOf } from '../../shared/errors';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../../api/http/paging';
 import { type CliContext, auditContextForCli, openCliContext } from './open';
+import { defaultOperatorName } from './operator-name';
 import { readCliConfig } from './settings';
 import type { Shell } from './shell';
 
@@ -29,9 +30,9 @@ export async function operate<T>(
 ): Promise<void> {
   const ctx = await opened(openCliContext(readCliConfig(shell.env)));
   try {
-    const result = await work(ctx, auditContextForCli());
+    const { json, as = defaultOperatorName(shell.env) } = command.optsWithGlobals<{ json?: boolean; as?: string }>();
+    const result = await work(ctx, auditContextForCli(as));
     if (show === null) return;
-    const { json } = command.optsWithGlobals<{ json?: boolean }>();
     shell.out(`${json ? JSON.stringify(result, null, 2) : show(result)}\n`);
   } finally {
     await ctx.close();

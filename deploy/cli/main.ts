@@ -20,6 +20,20 @@ function terminal(): Terminal | null {
   };
 }
 
+/** Values that commands ask for are one line. */
+const MAX_STDIN_BYTES = 64 * 1024;
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MAX_STDIN_BYTES) throw new Error(`standard input is longer than ${MAX_STDIN_BYTES} bytes`);
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 // It is not an error if a reader such as `| head -1` closes the pipe early.
 let readerGone = false;
 for (const stream of [process.stdout, process.stderr]) {
@@ -36,6 +50,7 @@ void runCli(process.argv.slice(2), {
     process.stdout.write(text);
   },
   err: (text) => process.stderr.write(text),
+  stdin: readStdin,
   terminal: terminal(),
 }).then((code) => {
   // Writes to a pipe are asynchronous, so wait for them before exiting.

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Help, type Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { VERSION } from '../../shared/project';
 import type * as Agents from './agents-commands';
 import type * as Applications from './applications-commands';
@@ -8,9 +8,12 @@ import type * as DeadLetters from './dead-letter-commands';
 import type * as Doctor from './doctor-command';
 import type * as Migrate from './migrate-commands';
 import type * as Partners from './partners-commands';
+import type * as People from './people-commands';
 import type * as Print from './print';
+import type * as Users from './users-commands';
 import { ExitCode, ReaderGoneError, type Shell } from './shell';
 import { addHelpTexts } from './add-help-texts';
+import { operatorName } from './operator-name';
 
 const OK = 0;
 const FAILED = 1;
@@ -29,6 +32,8 @@ Examples:
   mir partners suspend prt_0123 --reason "stolen key"
   mir agents tree --partner prt_0123
   mir agents kill agt_live_0123 --preview
+  mir users erase --partner prt_0123 --env live --reason "request of the partner"
+  mir people find --reason "request of the person"
   mir dead-letters replay --all
   mir audit verify --partner prt_0123
   mir backup create /backups/2026-11-24
@@ -60,6 +65,16 @@ const GROUPS: readonly CommandGroup[] = [
     name: 'agents',
     description: 'inspect and kill agents',
     add: (...to) => (require('./agents-commands') as typeof Agents).addAgentCommands(...to),
+  },
+  {
+    name: 'users',
+    description: "erase partners' users",
+    add: (...to) => (require('./users-commands') as typeof Users).addUserCommands(...to),
+  },
+  {
+    name: 'people',
+    description: "find, export, unlink and delete people's MIR accounts",
+    add: (...to) => (require('./people-commands') as typeof People).addPeopleCommands(...to),
   },
   {
     name: 'dead-letters',
@@ -100,8 +115,15 @@ function describeOption(option: Option): string {
  */
 export function createProgram(shell: Shell, wanted: readonly string[] = GROUPS.map(({ name }) => name)): Command {
   const program = new Command('mir')
-    .description('Operate MIR: partners, keys, agents, dead letters, audit log, migrations, backups and health checks.')
+    .description(
+      'Operate MIR: partners, keys, agents, users, people, dead letters, audit log, migrations, backups and health checks.',
+    )
     .option('--json', 'print only machine-readable JSON')
+    .addOption(
+      new Option('--as <name>', 'your name in audit entries, which partners can read; by default $USER@host').argParser(
+        operatorName,
+      ),
+    )
     .version(VERSION, '--version', 'print the version of MIR')
     .addHelpText('after', HELP)
     .showHelpAfterError('(add --help for usage)')

@@ -3,6 +3,8 @@ export interface Shell {
   env: Record<string, string | undefined>;
   out: (text: string) => void;
   err: (text: string) => void;
+  /** Reads all of stdin. Rejects if it is longer than a value that a command asks for can be. */
+  stdin: () => Promise<string>;
   /** null if the command does not run in a terminal. */
   terminal: Terminal | null;
 }

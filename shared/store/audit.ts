@@ -7,7 +7,8 @@ import { streamOf } from './stream';
 
 /** Who performed an action. */
 export type Actor =
-  | { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI' }
+  /** `name` is who ran the CLI, as they or their shell say. */
+  | { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI'; name?: string }
   | { kind: 'APPLICANT' }
   | { kind: 'PARTNER'; partnerId: PartnerId }
   | { kind: 'AGENT'; agentId: string }

@@ -23,11 +23,29 @@ export async function cliAt(
   env: Record<string, string | undefined>,
   ...args: string[]
 ): Promise<CliResult> {
+  return run({ terminal, stdin: '' }, env, args);
+}
+
+/** Runs the CLI in this process, without a terminal, and with this text on stdin. */
+export async function cliReading(
+  stdin: string,
+  env: Record<string, string | undefined>,
+  ...args: string[]
+): Promise<CliResult> {
+  return run({ terminal: null, stdin }, env, args);
+}
+
+async function run(
+  { terminal, stdin }: { terminal: Terminal | null; stdin: string },
+  env: Record<string, string | undefined>,
+  args: string[],
+): Promise<CliResult> {
   const output = { out: '', err: '' };
   const code = await runCli(args, {
     env,
     out: (text) => void (output.out += text),
     err: (text) => void (output.err += text),
+    stdin: () => Promise.resolve(stdin),
     terminal,
   });
   return { code, ...output, json: () => JSON.parse(output.out) as unknown };

@@ -172,7 +172,7 @@ describe('dead letters', () => {
     expect(stored.body.data).toHaveLength(3);
     expect((await auditOf(h.ctx, id)).map(({ action, actor }) => [action, actor])).toEqual([
       ['dead-letter.replayed', { kind: 'OPERATOR', via: 'ADMIN_API' }],
-      ['dead-letter.replayed', { kind: 'OPERATOR', via: 'CLI' }],
+      ['dead-letter.replayed', { kind: 'OPERATOR', via: 'CLI', name: expect.any(String) }],
     ]);
     expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
     const left = (await mir('list', '--json')).json().data.map(({ id }: { id: string }) => id);

@@ -121,7 +121,7 @@ describe('the shards of the event queues', () => {
     await makeDeadLetter(mir, job!.id!, 3);
     const { data } = await listDeadLetters(mir.ctx, { limit: 10 });
     expect(data).toMatchObject([{ id: job!.id, queue: 'events', partnerId: partner.partnerId }]);
-    await replayDeadLetter(mir.ctx, job!.id!, auditContextForCli());
+    await replayDeadLetter(mir.ctx, job!.id!, auditContextForCli('ana@laptop'));
     expect(await waitingIn(3)).toBe(1);
   });
 

@@ -31,8 +31,12 @@ describe('the built `mir` command', () => {
     },
   );
 
-  it('loads the packages that a command needs, but not the packages for web pages', () => {
-    const loaded = packagesLoadedBy('partners', 'list', '--help');
+  it.each([
+    ['partners', 'list'],
+    ['people', 'find'],
+    ['users', 'erase'],
+  ])('loads the packages that a command needs, but not the packages for web pages: %s %s', (...command) => {
+    const loaded = packagesLoadedBy(...command, '--help');
     expect(loaded).toEqual(expect.arrayContaining(['commander', 'mongoose']));
     expect(loaded.filter((name) => ['preact', 'markdown-it', 'better-auth'].includes(name))).toEqual([]);
   });

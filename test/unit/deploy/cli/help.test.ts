@@ -3,7 +3,13 @@ import { describe, expect, it } from '@jest/globals';
 import { createProgram } from '../../../../deploy/cli/run';
 import { cli } from '../../../support/cli';
 
-const program = createProgram({ env: {}, out: () => undefined, err: () => undefined, terminal: null });
+const program = createProgram({
+  env: {},
+  out: () => undefined,
+  err: () => undefined,
+  stdin: () => Promise.resolve(''),
+  terminal: null,
+});
 
 function pathsBelow(command: Command, path: string[] = []): string[][] {
   return [path, ...command.commands.flatMap((sub) => pathsBelow(sub, [...path, sub.name()]))];
