@@ -16,20 +16,23 @@ interface Mounted {
   method: string;
   path: string;
   handle: RequestHandler;
+  /** Prefixes instead of those of the other routes. */
+  prefixes?: readonly string[];
 }
 
 /**
- * Mounts routes under each prefix in the given order. For each path, also mounts a handler that returns 405 with the
+ * Mounts routes under each prefix, or under their own, in the given order. For each path, also mounts a handler that returns 405 with the
  * supported methods. Does not use a nested router, which would take a tenth of the time that a small request needs.
  * Metrics use the path without its prefix.
  */
 function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], routes: readonly Mounted[]): void {
-  const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);
+  const prefixesOf = (route: Mounted): readonly string[] => route.prefixes ?? prefixes;
   for (const path of new Set(routes.map((route) => route.path))) {
     const routesOfPath = routes.filter((route) => route.path === path);
-    for (const { method, handle } of routesOfPath) {
-      const name = method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete';
-      app[name](under(path), observed(ctx, path, method, handle));
+    for (const route of routesOfPath) {
+      const name = route.method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete';
+      const paths = prefixesOf(route).map((prefix) => prefix + path);
+      app[name](paths, observed(ctx, path, route.method, route.handle));
     }
     // Mount this handler before later paths; otherwise, `PATCH /agents/policy` would match the route that changes an
     // agent.
@@ -38,7 +41,8 @@ function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], route
     const rejectMethod: RequestHandler = () => {
       throw new PublicError('METHOD_NOT_ALLOWED', `This path supports only ${allow}.`, { headers: { Allow: allow } });
     };
-    app.all(under(path), observed(ctx, path, OTHER_METHOD, rejectMethod));
+    const allPaths = [...new Set(routesOfPath.flatMap(prefixesOf))].map((prefix) => prefix + path);
+    app.all(allPaths, observed(ctx, path, OTHER_METHOD, rejectMethod));
   }
 }
 
@@ -54,7 +58,8 @@ export function createApp(ctx: ApiContext): Express {
   const admit = createAdmit(ctx);
   const handlersOf = (route: Route): Mounted[] => {
     const handle = runRoute(ctx, route, admit);
-    return [route.path, ...(route.aliases ?? [])].map((path) => ({ method: route.method, path, handle }));
+    const facts = { method: route.method, handle, ...(route.v1Only ? { prefixes: ['/v1'] } : {}) };
+    return [route.path, ...(route.aliases ?? [])].map((path) => ({ ...facts, path }));
   };
   mount(app, ctx, ['', '/v1'], PARTNER_ROUTES.flatMap(handlersOf));
   const documented = { partner: PARTNER_ROUTES, bare: BARE_ROUTES };

@@ -22,6 +22,7 @@ import { getEventRoute } from './events/get-event';
 import { getReceiptRoute } from './events/get-receipt';
 import { listEventTypesRoute } from './events/list-event-types';
 import { listEventsRoute } from './events/list-events';
+import { listReceiptsRoute } from './events/list-receipts';
 import { submitEventsRoute } from './events/submit-events';
 import type { Route } from './http/route';
 import { HEALTH_ROUTES } from './admin/probes';
@@ -48,14 +49,15 @@ import { eraseUserRoute } from './users/erase-user';
 import { getErasureRoute } from './users/get-erasure';
 
 /**
- * Partner routes, each served both without a prefix and under `/v1`. Busiest first, because Express tries them in this
- * order.
+ * Partner routes, each served both without a prefix and under `/v1`, unless it is `v1Only`. Busiest first, because
+ * Express tries them in this order.
  */
 export const PARTNER_ROUTES: readonly Route[] = [
   submitEventsRoute,
   resolveRoute,
   listEventsRoute,
   getReceiptRoute,
+  listReceiptsRoute,
   getEventRoute,
   listEventTypesRoute,
   submitApplicationRoute,

@@ -1,44 +1,9 @@
 import { z } from 'zod';
-import {
-  chunkIdsOf,
-  readReceipt,
-  RECEIPT_RETENTION_MS,
-  type ReceiptFacts,
-  STORE_REFUSED_MESSAGE,
-} from '../../shared/domain/receipt';
+import { chunkIdsOf, CONFLICT_MESSAGE, readReceipt, RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
-import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
 import { unitsOf } from '../http/price';
 import { route } from '../http/route';
-
-const receiptSchema = z
-  .object({
-    receiptId: z.string(),
-    status: z.enum(['QUEUED', 'DONE', 'DONE_WITH_FAILURES']),
-    accepted: z.int(),
-    persisted: z.int(),
-    duplicates: z.int(),
-    conflicts: z.int(),
-    failed: z.int(),
-    erased: z.int().describe('Number of events discarded because their user was erased after MIR received them.'),
-    receivedAt: z.iso.datetime(),
-    settledAt: z.iso.datetime().nullable(),
-    items: z
-      .array(
-        z
-          .object({
-            index: z.int(),
-            eventId: z.string().describe('For DUPLICATE and CONFLICT, the ID of the stored event.'),
-            outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
-            code: z.string().optional(),
-            message: z.string().optional(),
-          })
-          .meta({ id: 'ReceiptItem' }),
-      )
-      .optional()
-      .describe('Events with an outcome other than PERSISTED, except failed events whose data could not be read.'),
-  })
-  .meta({ id: 'Receipt' });
+import { presentReceipt, receiptSchema } from './present-receipt';
 
 const FINAL = {
   receiptId: 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.3.Jm3vQx8Yk2Lp6Rt9Wz4NbA',
@@ -57,50 +22,16 @@ const MIXED = {
   erased: 0,
   items: [
     { index: 1, eventId: 'evt_live_h3vQx8Yk2Lp6Rt9Wz4NbA7mTc', outcome: 'DUPLICATE' },
-    { index: 2, eventId: 'evt_live_hB7mTc3vQx8Yk2Lp6Rt9Wz4NA', outcome: 'CONFLICT' },
+    {
+      index: 2,
+      eventId: 'evt_live_hB7mTc3vQx8Yk2Lp6Rt9Wz4NA',
+      outcome: 'CONFLICT',
+      code: 'IDEMPOTENCY_KEY_REUSED',
+      message: CONFLICT_MESSAGE,
+      firstReceivedAt: '2026-01-30T17:05:00.000Z',
+    },
   ],
 };
-
-/** Combines a receipt's parts. The status is QUEUED until every chunk is finalized. */
-function presentReceipt(
-  receiptId: string,
-  facts: ReceiptFacts,
-  parts: ReceiptPartDoc[],
-): z.input<typeof receiptSchema> {
-  const { slot, accepted, receivedAtMs } = facts;
-  const items: ReceiptItem[] = parts
-    .flatMap((part) => part.items)
-    .filter(({ index }) => slot === null || index === slot)
-    .map((item) => (slot === null ? item : { ...item, index: 0 }))
-    // Earlier versions stored the database driver's error message, which may quote event content.
-    .map((item) => (item.code === 'STORE_REFUSED' ? { ...item, message: STORE_REFUSED_MESSAGE } : item))
-    .sort((a, b) => a.index - b.index);
-  const isFinal = parts.length === chunkIdsOf(facts).length;
-  const read = parts.filter(({ total }) => total !== null);
-  const seen = slot === null ? read.reduce((sum, { total }) => sum + total!, 0) : read.length;
-  // Events in an unreadable payload count as failed, but their indexes are unknown.
-  const unread = isFinal && read.length < parts.length ? accepted - seen : 0;
-  const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
-  const status = !isFinal
-    ? 'QUEUED'
-    : unread > 0 || items.some(({ outcome }) => outcome === 'CONFLICT' || outcome === 'FAILED')
-      ? 'DONE_WITH_FAILURES'
-      : 'DONE';
-  const settledAtMs = Math.max(...parts.map(({ settledAt }) => settledAt.getTime()));
-  return {
-    receiptId,
-    status,
-    accepted,
-    persisted: seen - items.length,
-    duplicates: count('DUPLICATE'),
-    conflicts: count('CONFLICT'),
-    failed: count('FAILED') + unread,
-    erased: count('ERASED'),
-    receivedAt: new Date(receivedAtMs).toISOString(),
-    settledAt: isFinal ? new Date(settledAtMs).toISOString() : null,
-    ...(items.length > 0 ? { items } : {}),
-  };
-}
 
 /**
  * Handles `GET /events/receipts/:receiptId`. Combines the facts signed into the receipt ID with the parts that workers

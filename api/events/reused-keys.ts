@@ -17,10 +17,10 @@ export interface ReusedKeys {
   /** Returns true if this process accepted the event's key with different content. Reads only memory. */
   maybeReused(event: ValidatedEvent): boolean;
   /**
-   * Returns true if an event with this key and different content is stored and not erased. Returns false if the
-   * database does not respond.
+   * Returns when MIR received the stored event that has this key and different content, if it is not erased. Returns
+   * null if there is no such event or the database does not respond.
    */
-  isReused(tenant: Tenant, event: ValidatedEvent): Promise<boolean>;
+  firstReceivedAt(tenant: Tenant, event: ValidatedEvent): Promise<Date | null>;
 }
 
 /**
@@ -34,11 +34,12 @@ export function createReusedKeys({ store }: Pick<ApiContext, 'store'>): ReusedKe
   const findReuse = async (
     tenant: Tenant,
     { keyedId, accepted: { fingerprint } }: ValidatedEvent,
-  ): Promise<boolean> => {
+  ): Promise<Date | null> => {
     const [stored] = keyedId === null ? [] : await store.events.existing([tenant], [keyedId]);
-    if (!stored || stored.fingerprint === fingerprint) return false;
+    if (!stored || stored.fingerprint === fingerprint) return null;
     const { userRef, receivedAt } = stored;
-    return !isErased(await store.users.rows([tenant], [userRef]), userRef, receivedAt.getTime());
+    const rows = await store.users.rows([tenant], [userRef]);
+    return isErased(rows, userRef, receivedAt.getTime()) ? null : receivedAt;
   };
 
   return {
@@ -49,9 +50,9 @@ export function createReusedKeys({ store }: Pick<ApiContext, 'store'>): ReusedKe
       const before = keyedId === null ? undefined : remembered.get(keyedId);
       return before !== undefined && before !== fingerprint;
     },
-    isReused: (tenant, event) =>
+    firstReceivedAt: (tenant, event) =>
       withDeadline(findReuse(tenant, event), CHECK_TIMEOUT_MS, () =>
         storeTooSlow('reused key', CHECK_TIMEOUT_MS),
-      ).catch(() => false),
+      ).catch(() => null),
   };
 }

@@ -148,12 +148,13 @@ type Deps = Pick<
 /** Splits a batch's valid events into chunks and assigns the events' IDs. */
 function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: string, keyedIds: boolean): EventChunk[] {
   const chunks: EventChunk[] = [];
+  const batch = { chunks: Math.ceil(good.length / MAX_EVENTS_PER_CHUNK), accepted: good.length };
   for (let at = 0; at < good.length; at += MAX_EVENTS_PER_CHUNK) {
     const chunkId = chunkIdAt(base, chunks.length);
     const events = good
       .slice(at, at + MAX_EVENTS_PER_CHUNK)
       .map(({ index, event }) => assignEventId(event, chunkId, index, keyedIds));
-    const facts = { agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false, keyedIds };
+    const facts = { agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false, keyedIds, batch };
     chunks.push({ chunkId, tenant, ...facts, events });
   }
   return chunks;

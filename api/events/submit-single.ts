@@ -57,10 +57,13 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
       metrics.rateLimited.events.inc();
       throw rateLimited(admission, 1);
     }
-    if (!(await reusedKeys.isReused(tenantOf(key.partnerId, key.env), event))) return;
+    const firstAt = await reusedKeys.firstReceivedAt(tenantOf(key.partnerId, key.env), event);
+    if (firstAt === null) return;
+    const message = `Already used by an event with different content, which MIR received at ${firstAt.toISOString()}.`;
     throw new PublicError(
       'IDEMPOTENCY_KEY_REUSED',
       'This idempotency key was already used with a different body. Use a new key, or resend the original body.',
+      { errors: [{ path: 'idempotencyKey', code: 'IDEMPOTENCY_KEY_REUSED', message }] },
     );
   };
 

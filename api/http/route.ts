@@ -94,6 +94,8 @@ export interface RouteDoc {
   method: Method;
   /** Express path. Partner routes are also served under `/v1`. */
   path: string;
+  /** Serves a partner route only under `/v1`, unlike the routes of the first release. */
+  v1Only?: true;
   /** Earlier paths of the endpoint. They are served in the same way, but not documented. */
   aliases?: readonly string[];
   auth: RouteAuth;

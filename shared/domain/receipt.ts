@@ -15,6 +15,10 @@ export type Outcome = 'PERSISTED' | 'DUPLICATE' | 'CONFLICT' | 'FAILED' | 'ERASE
  */
 export const STORE_REFUSED_MESSAGE = 'The database rejected the content of this event.';
 
+/** Public message for an event whose idempotency key belongs to a stored event with different content. */
+export const CONFLICT_MESSAGE =
+  'The content differs from the event that MIR received first with this idempotency key. MIR kept the first event. Use a new key for different content.';
+
 /** Everything needed to return a receipt before a worker has processed its chunks. */
 export interface ReceiptFacts {
   base: ChunkId;
@@ -33,6 +37,40 @@ export function chunkIdsOf({ base, chunks, slot }: ReceiptFacts): ChunkId[] {
 /** Returns the ID of a batch's n-th chunk. */
 export function chunkIdAt(base: ChunkId, n: number): ChunkId {
   return `${base}x${n.toString(36)}` as ChunkId;
+}
+
+/** A chunk's ID without its number ends with hexadecimal digits, so the `x` is unambiguous. */
+const CHUNK_NUMBER = /x[0-9a-z]{1,2}$/;
+
+/** Returns the `base` of the receipts to which a chunk belongs. */
+export function baseOf(chunkId: ChunkId): ChunkId {
+  return chunkId.replace(CHUNK_NUMBER, '') as ChunkId;
+}
+
+/** Number of events by outcome, without those that are PERSISTED. */
+export interface OutcomeCounts {
+  duplicates: number;
+  conflicts: number;
+  failed: number;
+  erased: number;
+}
+
+const COUNTED_AS = {
+  DUPLICATE: 'duplicates',
+  CONFLICT: 'conflicts',
+  FAILED: 'failed',
+  ERASED: 'erased',
+} as const satisfies Record<Exclude<Outcome, 'PERSISTED'>, keyof OutcomeCounts>;
+
+export function countOutcomes(items: readonly { outcome: Exclude<Outcome, 'PERSISTED'> }[]): OutcomeCounts {
+  const counts: OutcomeCounts = { duplicates: 0, conflicts: 0, failed: 0, erased: 0 };
+  for (const { outcome } of items) counts[COUNTED_AS[outcome]] += 1;
+  return counts;
+}
+
+/** Returns whether events with these outcomes make a receipt DONE_WITH_FAILURES. */
+export function hasFailures({ conflicts, failed }: OutcomeCounts): boolean {
+  return conflicts + failed > 0;
 }
 
 function macOf(hmac: KeyedHash, tenant: Tenant, body: string): string {

@@ -28,6 +28,12 @@ const eventRowSchema = z.tuple(
 );
 export type EventRow = z.infer<typeof eventRowSchema>;
 
+/** Facts of the whole batch to which a chunk belongs. The batch's receipt ID contains them. */
+export const batchFactsSchema = z.object({
+  chunks: z.number().int().positive(),
+  accepted: z.number().int().positive(),
+});
+
 const chunkFacts = {
   chunkId: z.string().min(1),
   tenant: z.string().min(1),
@@ -42,6 +48,8 @@ const chunkFacts = {
    * the former ID, because a worker can derive the keyed ID from the former ID but not vice versa.
    */
   keyedIds: z.boolean().optional(),
+  /** Absent if `shared`, and in jobs of earlier versions. */
+  batch: batchFactsSchema.optional(),
 };
 
 const eventChunkSchema = z.object({
@@ -157,6 +165,7 @@ export interface EventChunk {
   requestIds: string[];
   shared: boolean;
   keyedIds?: boolean | undefined;
+  batch?: z.infer<typeof batchFactsSchema> | undefined;
   events: AcceptedEvent[];
 }
 
@@ -182,7 +191,8 @@ function typeAt(types: readonly string[], at: number): string {
 
 /** Decodes the chunk in a job payload. Throws if a row refers to an event type that the chunk does not contain. */
 export function decodeChunk(payload: EventChunkPayload): EventChunk {
-  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, types, baseMs, events } = payload;
+  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, batch } = payload;
+  const { types, baseMs, events } = payload;
   return {
     chunkId: chunkId as ChunkId,
     tenant: tenant as Tenant,
@@ -191,6 +201,7 @@ export function decodeChunk(payload: EventChunkPayload): EventChunk {
     requestIds,
     shared,
     keyedIds,
+    batch,
     events: events.map(([at, id, userRef, typeIndex, offsetMs, ownWeight, content, fingerprint]) => ({
       index: at,
       eventId: (id as EventId | null) ?? serverEventId(tenant as Tenant, chunkId as ChunkId, at),

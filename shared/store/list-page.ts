@@ -68,6 +68,8 @@ interface ListQuery {
    * the ID, in this order. Keys that are undefined are not allowed.
    */
   indexed: Record<string, unknown>;
+  /** A condition that all rows meet, by which a sharded cluster finds their shard. */
+  routing?: object;
   /** Conditions that the index does not cover. */
   filter?: Record<string, unknown>;
   fromMs?: number | undefined;
@@ -128,10 +130,10 @@ async function scan<Row>(
   size: number,
   wanted: number,
 ): Promise<Scanned<Row>> {
-  const { time, direction = -1, indexed, filter, projection } = query;
+  const { time, direction = -1, indexed, routing, filter, projection } = query;
   const sort = { [time]: direction, _id: direction };
   const options = { hint: indexKeyOf(query), maxTimeMS: LIST_TIMEOUT_MS };
-  const match = { ...indexed, ...range };
+  const match = { ...indexed, ...routing, ...range };
   if (!filter) {
     const rows = await collection
       .find(match, { ...options, sort, limit: size, ...(projection ? { projection } : {}) })

@@ -1,6 +1,15 @@
 import { type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant } from '../domain/ids';
-import type { Outcome } from '../domain/receipt';
+import {
+  baseOf,
+  chunkIdAt,
+  countOutcomes,
+  hasFailures,
+  type Outcome,
+  type OutcomeCounts,
+  RECEIPT_RETENTION_MS,
+} from '../domain/receipt';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, type PayForRows, type Position } from './list-page';
 import { tenantRouting } from './routing';
 
 /** An item whose outcome is not PERSISTED. */
@@ -10,11 +19,20 @@ export interface ReceiptItem {
   outcome: Exclude<Outcome, 'PERSISTED'>;
   code?: string;
   message?: string;
+  /** For a CONFLICT, when MIR received the stored event. Earlier versions did not record it. */
+  firstReceivedAt?: Date;
+}
+
+/** What a receipt ID contains about a submission, except for the chunk ID. */
+export interface SubmissionFacts {
+  receivedAt: Date;
+  /** The number of chunks and of accepted events. Null for single events that share a chunk. */
+  batch: { chunks: number; accepted: number } | null;
 }
 
 /**
  * The outcome of one chunk, which is one part of a receipt. A receipt combines the parts of its chunks, or reads one
- * slot of a shared chunk.
+ * slot of a shared chunk. The optional fields serve the list of receipts; parts from earlier versions lack them.
  */
 export interface ReceiptPartDoc {
   _id: ChunkId;
@@ -24,6 +42,62 @@ export interface ReceiptPartDoc {
   items: ReceiptItem[];
   settledAt: Date;
   expireAt: Date;
+  receivedAt?: Date;
+  /**
+   * The tenant, on parts by which the list finds receipts: the first part of a batch, and shared parts. The index does
+   * not start with `tenant`, because servers would choose it to read parts by ID.
+   */
+  listedFor?: Tenant;
+  /** The tenant, on parts with a CONFLICT or FAILED event. */
+  failuresOf?: Tenant;
+  /** Facts of the whole batch. Absent on shared parts. */
+  batch?: { chunks: number; accepted: number };
+  /** Absent if all events are PERSISTED. */
+  counts?: OutcomeCounts;
+}
+
+/** A part as the list of receipts reads it. */
+export interface ListedPart extends Pick<ReceiptPartDoc, '_id' | 'total' | 'settledAt' | 'batch' | 'counts'> {
+  receivedAt: Date;
+}
+
+const LISTED = { total: 1, settledAt: 1, receivedAt: 1, batch: 1, counts: 1 } as const;
+
+export interface ReceiptsFilter {
+  fromMs: number;
+  toMs?: number | undefined;
+  /** Lists only parts with a CONFLICT or FAILED event. */
+  withFailures: boolean;
+}
+
+/** Builds a chunk's part of the receipts that it belongs to. */
+export function receiptPartOf(
+  {
+    chunkId,
+    tenant,
+    total,
+    items,
+    submission,
+  }: {
+    chunkId: ChunkId;
+    tenant: Tenant;
+    total: number | null;
+    items: ReceiptItem[];
+    submission: SubmissionFacts | null;
+  },
+  now: Date,
+): ReceiptPartDoc {
+  const expireAt = new Date(now.getTime() + RECEIPT_RETENTION_MS);
+  const part: ReceiptPartDoc = { _id: chunkId, tenant, total, items, settledAt: now, expireAt };
+  const counts = countOutcomes(items);
+  if (items.length > 0) part.counts = counts;
+  if (submission === null) return part;
+  const { receivedAt, batch } = submission;
+  part.receivedAt = receivedAt;
+  if (batch === null || chunkId === chunkIdAt(baseOf(chunkId), 0)) part.listedFor = tenant;
+  if (hasFailures(counts)) part.failuresOf = tenant;
+  if (batch !== null) part.batch = batch;
+  return part;
 }
 
 const schema = new Schema<ReceiptPartDoc>(
@@ -31,11 +105,31 @@ const schema = new Schema<ReceiptPartDoc>(
     _id: String,
     tenant: String,
     total: Number,
-    items: [{ _id: false, index: Number, eventId: String, outcome: String, code: String, message: String }],
+    items: [
+      {
+        _id: false,
+        index: Number,
+        eventId: String,
+        outcome: String,
+        code: String,
+        message: String,
+        firstReceivedAt: Date,
+      },
+    ],
     settledAt: Date,
     expireAt: Date,
+    receivedAt: Date,
+    listedFor: String,
+    failuresOf: String,
+    batch: { chunks: Number, accepted: Number },
+    counts: { duplicates: Number, conflicts: Number, failed: Number, erased: Number },
   },
   { collection: 'receipt_parts', versionKey: false, strict: 'throw' },
+);
+schema.index({ listedFor: 1, receivedAt: -1, _id: -1 }, { partialFilterExpression: { listedFor: { $exists: true } } });
+schema.index(
+  { failuresOf: 1, receivedAt: -1, _id: -1 },
+  { partialFilterExpression: { failuresOf: { $exists: true } } },
 );
 schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
 
@@ -56,6 +150,38 @@ export function receiptsStore(connection: Connection) {
 
     async parts(tenant: Tenant, chunkIds: ChunkId[]): Promise<ReceiptPartDoc[]> {
       return model.find({ _id: { $in: chunkIds }, tenant }).lean<ReceiptPartDoc[]>();
+    },
+
+    /** Returns parts without their items. */
+    async listed(tenant: Tenant, chunkIds: ChunkId[]): Promise<ListedPart[]> {
+      return model
+        .find({ _id: { $in: chunkIds }, tenant }, LISTED)
+        .maxTimeMS(LIST_TIMEOUT_MS)
+        .lean<ListedPart[]>();
+    },
+
+    /**
+     * Returns a page of parts that were received at or after `fromMs`, most recently received first: the first part of
+     * each receipt, or with `withFailures` every part that has failures.
+     */
+    async list(
+      tenant: Tenant,
+      { fromMs, toMs, withFailures }: ReceiptsFilter,
+      after: Position | null,
+      limit: number,
+      pay?: PayForRows,
+    ): Promise<ListPage<ListedPart>> {
+      return listPage<ListedPart>(model, {
+        time: 'receivedAt',
+        indexed: withFailures ? { failuresOf: tenant } : { listedFor: tenant },
+        routing: routing([tenant]),
+        projection: LISTED,
+        fromMs,
+        toMs,
+        after,
+        limit,
+        pay,
+      });
     },
   };
 }

@@ -76,6 +76,8 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
     call('POST /resolve', STORE, { body: { userExternalIds: ['u-2', 'u-3'] }, key: agents.bot.apiKey }),
     call('GET /events', STORE),
     call('GET /events/receipts/:receiptId', STORE, { params: { receiptId: ids.receipt } }),
+    call('GET /events/receipts', STORE),
+    call('GET /events/receipts', STORE, { query: '?status=DONE_WITH_FAILURES' }),
     call('GET /events/:eventId', STORE, { params: { eventId: ids.event } }),
     call('GET /event-types', NONE),
     call('POST /partners/applications', BOTH, { body: ids.application }),

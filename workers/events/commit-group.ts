@@ -13,7 +13,7 @@ import { type EventDecision, type GroupResult, type PendingEvent, tenantsOf } fr
  */
 const COMMIT_TIMEOUT_MS = 10_000;
 
-type StoredEvent = Pick<ExistingEvent, '_id' | 'chunkId' | 'index' | 'fingerprint' | 'agentId'>;
+type StoredEvent = Pick<ExistingEvent, '_id' | 'chunkId' | 'index' | 'fingerprint' | 'agentId' | 'receivedAt'>;
 
 function docOf({ event, of: { chunk } }: PendingEvent, eventId: EventId): EventDoc {
   const receivedAt = new Date(chunk.receivedAtMs);
@@ -163,7 +163,9 @@ export async function commitGroup(
       const decisions = group.map((pending): EventDecision => {
         if (erased.has(pending)) return { pending, outcome: 'ERASED' };
         const row = stored.get(submissionId(pending.event))!;
-        return { pending, outcome: compare(pending, row), storedId: row._id };
+        const outcome = compare(pending, row);
+        const decision = { pending, outcome, storedId: row._id };
+        return outcome === 'CONFLICT' ? { ...decision, firstReceivedAt: row.receivedAt } : decision;
       });
       return { decisions, rows };
     },

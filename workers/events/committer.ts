@@ -231,11 +231,9 @@ export function createCommitter(
     }
   };
 
-  const recordDecision = ({ pending: { event, of }, outcome, storedId, code, message }: EventDecision): void => {
+  const recordDecision = ({ pending: { event, of }, outcome, storedId, ...details }: EventDecision): void => {
     if (outcome !== 'PERSISTED') {
-      const { index } = event;
-      const eventId = storedId ?? event.eventId;
-      of.items.push({ index, eventId, outcome, ...(code ? { code } : {}), ...(message ? { message } : {}) });
+      of.items.push({ index: event.index, eventId: storedId ?? event.eventId, outcome, ...details });
     }
     of.open -= 1;
     if (of.open === 0) of.done();

@@ -1,4 +1,3 @@
-import { RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
@@ -12,7 +11,7 @@ import {
   type TenantChunk,
 } from '../../shared/queue/finalize-chunks';
 import type { RedisKeys } from '../../shared/redis/keys';
-import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
+import { type ReceiptItem, receiptPartOf, type SubmissionFacts } from '../../shared/store/receipts';
 import type { Store } from '../../shared/store/store';
 
 const MAX_PARTS_PER_WRITE = 500;
@@ -22,6 +21,8 @@ export interface FinalizedChunk extends QueuedChunk {
   /** Number of events in the chunk. Null if the payload could not be read. */
   total: number | null;
   items: ReceiptItem[];
+  /** What the receipt IDs of the chunk's events contain. Null if the payload does not include it. */
+  submission: SubmissionFacts | null;
 }
 
 /**
@@ -38,14 +39,6 @@ export function createFinalizeChunk(deps: {
   signal: AbortSignal;
 }): (finalized: FinalizedChunk) => Promise<void> {
   const { store, link, keys, log, metrics, signal } = deps;
-  const partOf = ({ chunkId, tenant, total, items }: FinalizedChunk, now: Date): ReceiptPartDoc => ({
-    _id: chunkId,
-    tenant,
-    total,
-    items,
-    settledAt: now,
-    expireAt: new Date(now.getTime() + RECEIPT_RETENTION_MS),
-  });
   const count = ({ total, items }: FinalizedChunk): void => {
     if (total !== null) metrics.eventOutcomes.PERSISTED.inc(total - items.length);
     for (const { outcome } of items) metrics.eventOutcomes[outcome].inc();
@@ -53,7 +46,7 @@ export function createFinalizeChunk(deps: {
   const flush = async (batch: Coalesced<FinalizedChunk, void>[]): Promise<void> => {
     const chunks = batch.map(({ item }) => item);
     const now = new Date();
-    const parts = chunks.map((chunk) => partOf(chunk, now));
+    const parts = chunks.map((chunk) => receiptPartOf(chunk, now));
     await retryUntilAborted(() => store.receipts.put(parts), { what: 'receipts', log, signal });
     await retryUntilAborted(() => finalizeChunks(link, keys, chunks), { what: 'finalize', log, signal });
     chunks.forEach(count);

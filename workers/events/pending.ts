@@ -39,6 +39,8 @@ export interface EventDecision {
   outcome: Outcome;
   /** ID of the stored event: this event's own ID, or the ID of the event it duplicates or conflicts with. */
   storedId?: EventId;
+  /** For a CONFLICT, when MIR received the stored event. */
+  firstReceivedAt?: Date;
   code?: string;
   message?: string;
 }

@@ -8,6 +8,7 @@ import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { orAborted } from '../../shared/concurrency/retry';
 import {
+  batchFactsSchema,
   decodeChunk,
   EVENT_QUEUES,
   type EventChunk,
@@ -17,6 +18,7 @@ import {
 import { redactStoredChunk } from '../../shared/queue/stored-chunk';
 import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
+import type { SubmissionFacts } from '../../shared/store/receipts';
 import type { Store } from '../../shared/store/store';
 import { isErased } from '../../shared/store/users';
 import type { Committer } from './committer';
@@ -52,6 +54,9 @@ const partialChunkSchema = z.object({
   tenant: z.string(),
   agentId: z.string().nullable().catch(null),
   keyedIds: z.boolean().optional().catch(false),
+  receivedAtMs: z.number().int().positive().optional().catch(undefined),
+  shared: z.boolean().catch(false),
+  batch: batchFactsSchema.optional().catch(undefined),
   events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
 
@@ -69,6 +74,20 @@ function whyUnreadable(error: unknown): string {
   return listed.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
+/** Returns the facts by which the receipts of a chunk are listed, or null if the chunk does not contain them. */
+function submissionOf({
+  receivedAtMs,
+  shared,
+  batch,
+}: {
+  receivedAtMs?: number | undefined;
+  shared: boolean;
+  batch?: EventChunk['batch'];
+}): SubmissionFacts | null {
+  if (receivedAtMs === undefined || !(shared || batch)) return null;
+  return { receivedAt: new Date(receivedAtMs), batch: batch ?? null };
+}
+
 /** Finalizes all events of a job as FAILED, because its payload is invalid. */
 async function finalizeUnreadable(
   { finalize, tenantOfChunk, secrets, shard }: ProcessChunkDeps,
@@ -79,7 +98,7 @@ async function finalizeUnreadable(
     const chunkId = id as ChunkId;
     const tenant = await tenantOfChunk(shard, chunkId);
     // The receipt ID contains the number of accepted events, so the receipt can report them all as failed.
-    if (tenant !== null) await finalize({ chunkId, tenant, shard, total: null, items: [] });
+    if (tenant !== null) await finalize({ chunkId, tenant, shard, total: null, items: [], submission: null });
     return;
   }
   const { chunkId, tenant, events } = partial.data;
@@ -93,7 +112,8 @@ async function finalizeUnreadable(
     code: 'PAYLOAD_UNREADABLE',
     message: 'The queued payload could not be read.',
   }));
-  await finalize({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, shard, total: events.length, items });
+  const finalized = { chunkId: chunkId as ChunkId, tenant: tenant as Tenant, shard, total: events.length, items };
+  await finalize({ ...finalized, submission: submissionOf(partial.data) });
 }
 
 /**
@@ -129,7 +149,7 @@ async function commitChunk(deps: ProcessChunkDeps, job: Job): Promise<void> {
   const items = await orAborted(committer.commit(chunk, { lane, redelivered }), signal);
   const failed = items.filter(({ outcome }) => outcome === 'FAILED');
   if (failed.length > 0) await redactErased(deps, job, chunk);
-  await finalize({ chunkId, tenant, shard, total: events.length, items });
+  await finalize({ chunkId, tenant, shard, total: events.length, items, submission: submissionOf(chunk) });
   metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
   if (failed.length === 0) return;
   throw new UnrecoverableError(

@@ -25,6 +25,7 @@ const CONTROLS: Record<string, Control> = {
   'POST /resolve': { body: named },
   'GET /events': READ,
   'GET /events/receipts/:receiptId': READ,
+  'GET /events/receipts': READ,
   'GET /events/:eventId': READ,
   'GET /event-types': READ,
   'POST /partners/applications': { body: () => anApplication() },

@@ -12,7 +12,7 @@ export interface MountedRoute {
 export const MOUNTED_ROUTES: readonly MountedRoute[] = [
   ...PARTNER_ROUTES.map((route) => {
     const paths = [route.path, ...(route.aliases ?? [])];
-    return { route, urls: paths.flatMap((path) => [`/v1${path}`, path]) };
+    return { route, urls: paths.flatMap((path) => [`/v1${path}`, ...(route.v1Only ? [] : [path])]) };
   }),
   ...BARE_ROUTES.map((route) => ({ route, urls: [route.path] })),
 ].map((one) => ({ ...one, name: `${one.route.method} ${one.route.path}` }));

@@ -157,6 +157,7 @@ export async function newOwner(h: Harness, partner: TestPartner, env: Env): Prom
   const { cascadeId } = bodyOf(await h.client.post(`/v1/agents/${killed.id}/revoke-descendants`, key, {}));
   const tenant = tenantOf(partner.partnerId, env);
   await waitUntil('the audit entries are sealed', async () => (await h.ctx.store.audit.countUnsealed(tenant)) === 0);
+  await h.drained();
   const listed = { agent: agent.id, receipt: receiptId, cascade: cascadeId };
   return { partner, env, tenant, key, agent: null, users, listed };
 }

@@ -100,7 +100,16 @@ describe('idempotency keys in POST /v1/events', () => {
       persisted: 1,
       conflicts: 1,
       duplicates: 0,
-      items: [{ index: 1, eventId: first.body.eventId, outcome: 'CONFLICT' }],
+      items: [
+        {
+          index: 1,
+          eventId: first.body.eventId,
+          outcome: 'CONFLICT',
+          code: 'IDEMPOTENCY_KEY_REUSED',
+          message: expect.stringContaining('content differs'),
+          firstReceivedAt: first.body.receivedAt,
+        },
+      ],
     });
     const stored = await mir.client.get(`/v1/events/${first.body.eventId}`, liveKey);
     expect(stored.body.weight).toBe(1);

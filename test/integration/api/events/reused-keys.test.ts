@@ -68,6 +68,20 @@ describe('a single event that reuses an idempotency key with different content',
     expect(await receiptOf(fixed)).toMatchObject({ status: 'DONE', persisted: 1 });
   });
 
+  it('is rejected with the time at which MIR received the stored event', async () => {
+    const first = await submit({ userExternalId: 'stored', idempotencyKey: 'k-6', weight: 1 });
+    await mir.drained();
+    const rejected = await submit({ userExternalId: 'stored', idempotencyKey: 'k-6', weight: 2 });
+    expectProblem(rejected, 422, 'IDEMPOTENCY_KEY_REUSED');
+    expect(rejected.body.errors).toEqual([
+      {
+        path: 'idempotencyKey',
+        code: 'IDEMPOTENCY_KEY_REUSED',
+        message: expect.stringContaining(`different content, which MIR received at ${first.body.receivedAt}.`),
+      },
+    ]);
+  });
+
   it('ends as a CONFLICT if the first event is not stored yet', async () => {
     const first = { userExternalId: 'queued', idempotencyKey: 'k-3', weight: 1 };
     await mir.stopWorkers();

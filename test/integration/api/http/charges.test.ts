@@ -42,6 +42,7 @@ const LISTS = [
   'GET /agents/tree',
   'GET /audit',
   'GET /events',
+  'GET /events/receipts',
 ];
 
 describe('charges of every route', () => {

@@ -26,12 +26,22 @@ describe('route order', () => {
       routes.map(({ method, path }) => `${method} ${prefix}${path}`);
     expect(checked).toEqual(
       expect.arrayContaining([
-        ...prefixed('', PARTNER_ROUTES),
+        ...prefixed(
+          '',
+          PARTNER_ROUTES.filter(({ v1Only }) => !v1Only),
+        ),
         ...prefixed('/v1', PARTNER_ROUTES),
         ...prefixed('', BARE_ROUTES),
         ...prefixed('', PAGES),
       ]),
     );
+  });
+
+  it('mounts routes that are new in /v1 only with this prefix', () => {
+    const { checked } = shadowedRoutes(createApp(mir.ctx));
+    const v1Only = PARTNER_ROUTES.filter((route) => route.v1Only).map(({ method, path }) => `${method} ${path}`);
+    expect(v1Only).toContain('GET /events/receipts');
+    expect(checked.filter((name) => v1Only.includes(name))).toEqual([]);
   });
 
   it('detects a static path shadowed by a path parameter or by its 405 handler', () => {

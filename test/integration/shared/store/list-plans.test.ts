@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newAgentId } from '../../../../shared/domain/agent';
 import {
   type ChunkId,
   newPartnerTag,
@@ -11,10 +10,8 @@ import {
 import { connectStore } from '../../../../shared/store/connect';
 import { LIST_TIMEOUT_MS, type ListPage, MAX_ROWS_EXAMINED, type Position } from '../../../../shared/store/list-page';
 import { createStore, type Store } from '../../../../shared/store/store';
-import { anEntry } from '../../../support/audit-entries';
-import { anAgent, growTree } from '../../../support/grow-tree';
-import { freshEnv, insertPartner } from '../../../support/harness';
-import { rawCollection } from '../../../support/raw-collection';
+import { freshEnv } from '../../../support/harness';
+import { idOf, insertRows, timeOf } from '../../../support/list-rows';
 
 const TENANTS = 2;
 /** More than one page examines, for each tenant. */
@@ -27,9 +24,7 @@ const ROWS_PER_TIME = 500;
 
 const tenants: Tenant[] = Array.from({ length: TENANTS }, () => tenantOf(partnerIdOf(newPartnerTag()), 'live'));
 const [tenant] = tenants as [Tenant];
-const at = (n: number): Date => new Date(Date.UTC(2026, 0, 1) + Math.floor(n / ROWS_PER_TIME) * 1_000);
-const numbers = Array.from({ length: ROWS }, (_, n) => n);
-const idOf = (kind: string, owner: string, n: number): string => `${kind}_${owner}_${String(n).padStart(5, '0')}`;
+const at = (n: number): Date => timeOf(n, ROWS_PER_TIME);
 
 let store: Store;
 let root: { agentId: string; path: string };
@@ -39,76 +34,16 @@ let plansLikeMongod: boolean;
 beforeAll(async () => {
   store = createStore(await connectStore(freshEnv()['MONGO_URL']!));
   await store.prepare('fingerprint');
-  for (const own of tenants) await insertRows(own);
+  for (const own of tenants) {
+    const found = await insertRows(store, own, { rows: ROWS, rowsPerTime: ROWS_PER_TIME, partners: 3 * PAGE_SIZE });
+    if (own === tenant) ({ root, wide } = found);
+  }
   plansLikeMongod = await serverPlansLikeMongod();
 }, 120_000);
 afterAll(async () => {
   await store.connection.dropDatabase();
   await store.close();
 });
-
-async function insertRows(own: Tenant): Promise<void> {
-  const insert = (model: { collection: unknown }, docs: { _id: string }[]) =>
-    rawCollection(model).insertMany(docs, { ordered: false });
-  await insert(
-    store.events.model,
-    numbers.map((n) => ({
-      _id: idOf('evt', own, n),
-      tenant: own,
-      userRef: `user-${n % 2}`,
-      eventType: n % 1_000 === 0 ? 'mir.review.posted' : 'mir.transaction.completed',
-      ...(n % 3 === 0 ? { agentId: 'agt_1' } : {}),
-      receivedAt: at(n),
-      chunkId: `chunk-${n % 4}`,
-      index: n,
-    })),
-  );
-  await insert(
-    store.audit.model,
-    numbers.map((n) => ({
-      ...anEntry(own, {
-        _id: idOf('aud', own, n),
-        at: at(n),
-        action: n % 3 === 0 ? 'agent.killed' : 'agent.suspended',
-        target: n % 2 === 0 ? 'agt_1' : 'agt_2',
-        cascadeId: n % 5 === 0 ? 'csc_1' : null,
-        ...(n % 1_000 === 0 ? { actor: { kind: 'SYSTEM' } } : {}),
-      }),
-      sealed: n % 2 === 0,
-      ...(n % 2 === 0 ? { seq: n / 2 + 1 } : {}),
-    })),
-  );
-  const changesOf = (n: number) => ({
-    createdAt: at(n),
-    type: n % 500 === 0 ? ('AI_AGENT' as const) : ('SERVICE_ACCOUNT' as const),
-    status: n % 4 === 0 ? ('SUSPENDED' as const) : ('ACTIVE' as const),
-  });
-  const tree = await growTree(store, own, ROWS, changesOf);
-  const parent = anAgent(own, null).doc;
-  const children = numbers.map((n) => anAgent(own, parent, { _id: newAgentId(own), createdAt: at(n) }).doc);
-  await insert(store.agents.model, [parent, ...children]);
-  if (own === tenant) {
-    root = tree[0]!;
-    wide = parent._id;
-  }
-  await insert(
-    store.applications.model,
-    numbers.map((n) => ({ _id: idOf('app', own, n), status: n % 2 ? 'PENDING' : 'REJECTED', createdAt: at(n) })),
-  );
-  for (let n = 0; n < 3 * PAGE_SIZE; n += 1) await insertPartner(store, { createdAt: at(n * 20) });
-  const outbox = (kind: string, status: string) =>
-    numbers.map((n) => {
-      const times = { nextLookAt: at(n), dueAt: at(n), erasedAt: at(n) };
-      return { _id: idOf(kind, own, n), tenant: own, status, ...times };
-    });
-  await insert(store.erasures.model, outbox('ers', 'RUNNING'));
-  await insert(store.deliveries.model, outbox('dlv', 'OPEN'));
-  await insert(store.cacheOutbox.model, outbox('ref', 'OPEN'));
-  await insert(
-    store.cascades.model,
-    outbox('csc', 'RUNNING').map((row) => ({ ...row, closedAt: null })),
-  );
-}
 
 /** A query that the store sends, as the driver receives it. */
 interface Sent {
@@ -176,6 +111,10 @@ const about = (filter: Parameters<Store['audit']['list']>[1]): ReadPage => {
 const agents = (filter: () => Parameters<Store['agents']['list']>[1]): ReadPage => {
   return (after) => store.agents.list(tenant, filter(), after, PAGE_SIZE);
 };
+const receipts = (filter: Partial<Parameters<Store['receipts']['list']>[1]>): ReadPage => {
+  const whole = { fromMs: 0, withFailures: false, ...filter };
+  return (after) => store.receipts.list(tenant, whole, after, PAGE_SIZE);
+};
 const fromMs = at(ROWS / 4).getTime();
 const toMs = at(ROWS / 2).getTime();
 const userRef = 'user-1' as UserRef;
@@ -189,6 +128,10 @@ const PAGES: [what: string, read: ReadPage][] = [
   ['events by user and type', events({ userRef, eventType: 'mir.review.posted' })],
   ['events by type and agent', events({ eventType: 'mir.review.posted', agentId: 'agt_1' })],
   ['events by receipt', events({ receipt: { chunkIds: ['chunk-0' as ChunkId], slot: null, receivedAtMs: toMs } })],
+  ['receipts', receipts({})],
+  ['receipts in a time range', receipts({ fromMs, toMs })],
+  ['receipts with failures', receipts({ withFailures: true })],
+  ['receipts with failures in a time range', receipts({ withFailures: true, fromMs, toMs })],
   ['audit entries', audit({})],
   ['audit entries in a time range', audit({ fromMs, toMs })],
   ['audit entries by action', audit({ action: 'agent.killed' })],
@@ -230,6 +173,7 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['sealed audit entries', () => firstOf(store.audit.sealedAfter(tenant, 50, PAGE_SIZE))],
   ['the last sealed audit entry', () => store.audit.lastSealed(tenant)],
   ["a user's events to export", () => firstOf(store.events.ofUser(tenant, userRef))],
+  ["a receipt's parts without items", () => store.receipts.listed(tenant, [idOf('c', tenant, 1) as ChunkId])],
   ['due erasures', () => store.erasures.due(at(0), at(ROWS), PAGE_SIZE)],
   ['the latest erasure', () => store.erasures.latest([tenant])],
   ['due deliveries', () => store.deliveries.due(at(0), at(ROWS), PAGE_SIZE)],
@@ -275,6 +219,6 @@ describe('query plans of lists', () => {
     const names = Object.entries(store).flatMap(([name, part]) =>
       typeof part === 'object' && part !== null && 'list' in part ? [name] : [],
     );
-    expect(names.sort()).toEqual(['agents', 'applications', 'audit', 'events', 'partners']);
+    expect(names.sort()).toEqual(['agents', 'applications', 'audit', 'events', 'partners', 'receipts']);
   });
 });

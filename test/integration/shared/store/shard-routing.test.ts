@@ -96,11 +96,18 @@ describe('on a sharded cluster (scripted mongos)', () => {
     const receiptId = await submit(partner.liveKey, [eventOf('u-2')]);
     const recorded = await during(async () => {
       expect((await mir.client.get(`/v1/events/receipts/${receiptId}`, partner.liveKey)).body.status).toBe('DONE');
+      expect((await mir.client.get('/v1/events/receipts', partner.liveKey)).body.data).not.toEqual([]);
       expect((await resolveUser(mir, partner, 'u-2')).source).toBe('cache');
       expect((await resolveUser(mir, partner, 'never-seen')).source).toBe('store');
     });
     expect(unexpectedFanOut(recorded)).toEqual([]);
-    expect(recorded.shapes).toEqual(expect.arrayContaining(['find receipt_parts _id,tenant', 'find users _id,tenant']));
+    expect(recorded.shapes).toEqual(
+      expect.arrayContaining([
+        'find receipt_parts _id,tenant',
+        'find receipt_parts listedFor,receivedAt,tenant',
+        'find users _id,tenant',
+      ]),
+    );
   });
 
   it('links users, reads the linked history, and updates the cache on the shards of the person and the tenants', async () => {
