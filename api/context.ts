@@ -22,6 +22,7 @@ import { sweepOpenChunks } from '../shared/queue/sweep-open-chunks';
 import { type AuthorityStore, authorityStore } from '../shared/authz/authority-store';
 import { type AccountAuth, createAuth } from './accounts/auth';
 import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } from '../shared/authz/record-activity';
+import { createRejectionRecorder, type RejectionRecorder } from '../shared/rejections/record-rejections';
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
@@ -33,6 +34,7 @@ const MAX_REMEMBERED_SWEEPS = 1_000;
 export interface ApiContext extends Runtime {
   authorizer: Authorizer;
   activity: ActivityRecorder;
+  rejections: RejectionRecorder;
   eventQueue: EventQueue;
   /** Every queue, for inspecting and managing its jobs. */
   queues: InspectedQueues;
@@ -115,10 +117,12 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     },
   });
   const activity = createActivityRecorder({ store, log });
+  const rejections = createRejectionRecorder({ store, log, metrics });
   return {
     ...runtime,
     authorizer: recordingAuthorizer(authorizer, activity),
     activity,
+    rejections,
     eventQueue,
     queues,
     cascadeQueue,
@@ -138,6 +142,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     close: async () => {
       overload.stop();
       await activity.close();
+      await rejections.close();
       authorityReads.shutdown();
       signalsReads.shutdown();
       await fsync.close();

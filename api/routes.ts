@@ -23,6 +23,7 @@ import { getReceiptRoute } from './events/get-receipt';
 import { listEventTypesRoute } from './events/list-event-types';
 import { listEventsRoute } from './events/list-events';
 import { listReceiptsRoute } from './events/list-receipts';
+import { listRejectedEventsRoute } from './events/list-rejected-events';
 import { submitEventsRoute } from './events/submit-events';
 import type { Route } from './http/route';
 import { HEALTH_ROUTES } from './admin/probes';
@@ -59,6 +60,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   getReceiptRoute,
   listReceiptsRoute,
   getEventRoute,
+  listRejectedEventsRoute,
   listEventTypesRoute,
   submitApplicationRoute,
   createInviteRoute,

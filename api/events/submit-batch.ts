@@ -4,6 +4,7 @@ import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
+import { eventTypeOf } from '../../shared/domain/rejected-event';
 import { type FieldError, MAX_LISTED_ERRORS } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
@@ -11,6 +12,7 @@ import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type ValidationDeps, validateEvent, type ValidatedEvent, assignEventId } from './validate-event';
 import { violationOf } from './agent-rules';
+import { rejectingRequest, rejectionsOf } from './rejections-of';
 import { requireShallow } from '../http/read-body';
 import { requireAgentPlan } from '../http/require-caller';
 import { type BatchItem, readItem, sizeOf } from './read-batch';
@@ -44,6 +46,8 @@ export interface CheckedBatch {
   /** Event ID of each item, by index. Assigned when the batch is split into chunks. Null for rejected items. */
   eventIds: (EventId | null)[];
   errors: ItemError[];
+  /** Types of the items in `errors`, by index. Null unless the type has the form of an event type. */
+  rejectedTypes: Map<number, string | null>;
   /** Average size of an item as sent, in bytes. */
   sentBytes: number;
 }
@@ -54,18 +58,19 @@ export interface CheckedBatch {
  */
 function checkItem(
   deps: ValidationDeps,
-  { tenant, errors }: CheckedBatch,
+  { tenant, errors, rejectedTypes }: CheckedBatch,
   index: number,
   item: BatchItem,
   nowMs: number,
   agent: Credential | null,
 ): ValidatedEvent | null {
   const room = Math.min(MAX_ERRORS_PER_ITEM, MAX_LISTED_ERRORS + 1 - errors.length);
+  const read = readItem(item, index);
   const reject = (problems: readonly FieldError[]): null => {
+    if (room > 0) rejectedTypes.set(index, 'value' in read ? eventTypeOf(read.value) : null);
     for (const problem of problems.slice(0, room)) errors.push({ index, ...problem });
     return null;
   };
-  const read = readItem(item, index);
   if ('problem' in read) return reject([read.problem]);
   const checked = validateEvent(deps, tenant, read.value, nowMs, agent?.agent?.agentId ?? null, room);
   if (Array.isArray(checked)) return reject(checked);
@@ -90,6 +95,7 @@ export async function checkBatch(
     good: [],
     eventIds: items.map(() => null),
     errors: [],
+    rejectedTypes: new Map(),
     sentBytes: sentBytes / items.length,
   };
   const contents = new Map<EventId, string>();
@@ -112,6 +118,7 @@ export async function checkBatch(
       const before = contents.get(keyedId);
       if (before !== undefined && before !== accepted.fingerprint) {
         if (batch.errors.length <= MAX_LISTED_ERRORS) {
+          batch.rejectedTypes.set(index, accepted.eventType);
           batch.errors.push({
             index,
             code: 'IDEMPOTENCY_KEY_REUSED',
@@ -142,7 +149,7 @@ export interface BatchReceipt {
 
 type Deps = Pick<
   ApiContext,
-  'catalog' | 'authorizer' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'keyedIdsFromMs'
+  'catalog' | 'authorizer' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'rejections' | 'keyedIdsFromMs'
 >;
 
 /** Splits a batch's valid events into chunks and assigns the events' IDs. */
@@ -171,15 +178,20 @@ export interface BatchSubmission extends Batch {
 async function checkAdmitted(
   deps: Deps,
   sent: BatchSubmission,
-  { credential }: Admission,
+  admission: Admission,
   nowMs: number,
 ): Promise<CheckedBatch> {
   const { key, items } = sent;
+  const { credential } = admission;
   const agent = credential.agent && credential;
   if (agent) requireAgentPlan(agent);
   const batch = await checkBatch(deps, tenantOf(key.partnerId, key.env), sent, nowMs, agent);
   const rejected = items.length - batch.good.length;
-  if (rejected > 0) deps.metrics.eventsSubmitted.refused.inc(rejected);
+  if (rejected > 0) {
+    deps.metrics.eventsSubmitted.refused.inc(rejected);
+    const request = rejectingRequest(batch.tenant, sent.requestId, admission);
+    deps.rejections.record(request, rejectionsOf(batch), rejected - batch.rejectedTypes.size);
+  }
   if (batch.good.length > 0) return batch;
   const errors = batch.errors.map(({ index, path, ...rest }) => ({
     path: `events.${index}${path && `.${path}`}`,

@@ -20,6 +20,7 @@ import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
 import { heavyBodies, nextSlice } from './heavy-bodies';
+import { recordSingle, rejectingRequest } from './rejections-of';
 import { chargeOneUnit, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
 import { submitEventsDoc } from './submit-events-doc';
 
@@ -90,6 +91,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
     };
     let units = 1;
     let wasRead = false;
+    let sentEvent: { event: unknown } | null = null;
 
     const submit = async (kind: BodyKind, known: Admission | null): Promise<unknown> => {
       // Do not read a large body if the budget is exhausted.
@@ -106,7 +108,10 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       const submission = readSubmission(kind, body);
       const agent = known?.credential.agent ? known.credential : null;
       const submitting = { req, key, tenant, agent, requestId, sentBytes, admitted };
-      if ('event' in submission) return single(submitting, submission.event);
+      if ('event' in submission) {
+        sentEvent = submission;
+        return single(submitting, submission.event);
+      }
       const { items, unscanned } = submission;
       units = SUBMIT_AUTH.unitsOf(items.length, sentBytes);
       if (req.headers['idempotency-key'] !== undefined) {
@@ -132,7 +137,11 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       if (isInputError) {
         // An oversized body was read and decompressed only up to the limit, so charge for that much.
         const isCutOff = error.code === 'BODY_TOO_LARGE' && !wasRead;
-        admitted(await chargeRejected(key, isCutOff ? SUBMIT_AUTH.unitsOf(1, MAX_EVENTS_BODY_BYTES) : units));
+        const cost = isCutOff ? SUBMIT_AUTH.unitsOf(1, MAX_EVENTS_BODY_BYTES) : units;
+        const admission = await chargeRejected(key, cost);
+        admitted(admission);
+        // Only now is it certain that the tenant's own key sent the event.
+        recordSingle(ctx, rejectingRequest(tenant, requestId, admission), sentEvent, error);
       }
       throw error;
     }

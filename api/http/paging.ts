@@ -67,8 +67,8 @@ export function readCursor(key: Buffer, owner: string, cursor: string | undefine
   return { atMs, id };
 }
 
-/** Returns the schema of a page. `id` is the schema's name in the OpenAPI document. */
-export const pageSchema = <Item extends z.ZodType>(id: string, item: Item) =>
+/** Returns the schema of a page. `id` is the schema's name in the OpenAPI document. `more` are further fields. */
+export const pageSchema = <Item extends z.ZodType>(id: string, item: Item, more: z.ZodRawShape = {}) =>
   z
     .object({
       data: z
@@ -78,6 +78,7 @@ export const pageSchema = <Item extends z.ZodType>(id: string, item: Item) =>
         .string()
         .nullable()
         .describe('Pass it as `cursor` to get the next page. Null only on the last page.'),
+      ...more,
     })
     .meta({ id });
 

@@ -23,6 +23,12 @@ export function requestSeries({ registers }: In) {
     labelNames: ['answer'],
     registers,
   });
+  const rejections = new Counter({
+    name: 'mir_rejections_total',
+    help: 'Problems of rejected events, by whether MIR recorded them for the partner or omitted them.',
+    labelNames: ['result'],
+    registers,
+  });
   return {
     requestSeconds: new Histogram({
       name: 'mir_http_request_duration_seconds',
@@ -45,5 +51,6 @@ export function requestSeries({ registers }: In) {
     }),
     signalsReads: countsOf(signalsReads, ['cache', 'store']),
     eventsSubmitted: countsOf(eventsSubmitted, ['accepted', 'refused']),
+    rejections: countsOf(rejections, ['recorded', 'omitted']),
   };
 }

@@ -26,6 +26,7 @@ import { partnersStore } from './partners';
 import { policiesStore } from './policies';
 import { queuedMailsStore } from './queued-mails';
 import { receiptsStore } from './receipts';
+import { omittedRejectionsStore, rejectedEventsStore } from './rejected-events';
 import { cacheOutboxStore } from './cache-outbox';
 import { usersStore } from './users';
 import { deliveriesStore, webhooksStore } from './webhooks';
@@ -42,6 +43,8 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     events: eventsStore(connection),
     users: usersStore(connection),
     receipts: receiptsStore(connection),
+    rejectedEvents: rejectedEventsStore(connection),
+    omittedRejections: omittedRejectionsStore(connection),
     partners: partnersStore(connection),
     applications: applicationsStore(connection),
     audit: auditStore(connection),

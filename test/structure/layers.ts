@@ -9,7 +9,7 @@ export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'config', folders: ['shared/config'] },
   { name: 'process', folders: ['shared/concurrency', 'shared/process'] },
   { name: 'stores', folders: ['shared/redis', 'shared/store'] },
-  { name: 'state', folders: ['shared/cache', 'shared/locks', 'shared/queue'] },
+  { name: 'state', folders: ['shared/cache', 'shared/locks', 'shared/queue', 'shared/rejections'] },
   { name: 'authorization', folders: ['shared/authz'] },
   { name: 'runtime', folders: ['shared/runtime.ts'] },
   { name: 'worker jobs', folders: ['workers/queue-worker.ts', 'workers/*'] },

@@ -78,6 +78,7 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
     call('GET /events/receipts/:receiptId', STORE, { params: { receiptId: ids.receipt } }),
     call('GET /events/receipts', STORE),
     call('GET /events/receipts', STORE, { query: '?status=DONE_WITH_FAILURES' }),
+    call('GET /rejected-events', STORE),
     call('GET /events/:eventId', STORE, { params: { eventId: ids.event } }),
     call('GET /event-types', NONE),
     call('POST /partners/applications', BOTH, { body: ids.application }),

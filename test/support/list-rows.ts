@@ -55,6 +55,15 @@ export async function insertRows(
     })),
   );
   await insert(
+    store.rejectedEvents.model,
+    numbers.map((n) => ({
+      _id: idOf('rej', own, n),
+      tenant: own,
+      rejectedAt: at(n),
+      code: n % 3 === 0 ? 'TOO_BIG' : 'REQUIRED',
+    })),
+  );
+  await insert(
     store.audit.model,
     numbers.map((n) => ({
       ...anEntry(own, {

@@ -12,7 +12,9 @@ import {
 import { CODE_SECONDS } from '../../../shared/domain/link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
+import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../shared/domain/rejected-event';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
+import { MAX_ROWS_AT_ONCE, MAX_ROWS_PER_MINUTE } from '../../../shared/rejections/record-rejections';
 import { MAX_PAGE_SIZE } from '../../http/paging';
 import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
 import { BYTES_PER_UNIT, IDS_PER_UNIT, ROWS_PER_UNIT } from '../../http/price';
@@ -86,6 +88,9 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     MAX_PAGE_SIZE: number(MAX_PAGE_SIZE),
     MAX_USERS_PER_RESOLVE: number(MAX_USERS_PER_RESOLVE),
     RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
+    REJECTED_EVENTS_RETENTION_DAYS: number(REJECTED_EVENTS_RETENTION_DAYS),
+    MAX_REJECTIONS_AT_ONCE: number(MAX_ROWS_AT_ONCE),
+    MAX_REJECTIONS_PER_MINUTE: number(MAX_ROWS_PER_MINUTE),
     MAX_EVENT_KIB: number(MAX_EVENT_BYTES / 1024),
     KIB_PER_UNIT: number(BYTES_PER_UNIT / 1024),
     IDS_PER_UNIT: number(IDS_PER_UNIT),

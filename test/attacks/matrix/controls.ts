@@ -26,6 +26,7 @@ const CONTROLS: Record<string, Control> = {
   'GET /events': READ,
   'GET /events/receipts/:receiptId': READ,
   'GET /events/receipts': READ,
+  'GET /rejected-events': READ,
   'GET /events/:eventId': READ,
   'GET /event-types': READ,
   'POST /partners/applications': { body: () => anApplication() },

@@ -149,7 +149,9 @@ export async function newOwner(h: Harness, partner: TestPartner, env: Env): Prom
   const put = async (path: string, body: unknown) => bodyOf(await h.client.request('PUT', path, { key, body }));
   await put('/v1/agents/policy', { spawnEnabled: true });
   await put('/v1/partners/webhook', { url: `https://${partner.key.tag}.example/hooks` });
-  bodyOf(await h.client.post('/v1/events', key, { events: users.map(anEventOf) }));
+  // The empty event is rejected with two problems.
+  bodyOf(await h.client.post('/v1/events', key, { events: [...users.map(anEventOf), {}] }));
+  await h.ctx.rejections.flush();
   bodyOf(await h.client.post('/v1/partners/link/invite', key, { userExternalId: users[0]! }));
   const agent = await register(h.client, key);
   const killed = await register(h.client, key);

@@ -80,6 +80,10 @@ describe('a single event that reuses an idempotency key with different content',
         message: expect.stringContaining(`different content, which MIR received at ${first.body.receivedAt}.`),
       },
     ]);
+    await mir.ctx.rejections.flush();
+    const { body } = await mir.client.get('/v1/rejected-events?code=IDEMPOTENCY_KEY_REUSED', partner.liveKey);
+    const entry = { requestId: rejected.body.requestId, index: 0, path: 'idempotencyKey' };
+    expect(body.data).toContainEqual(expect.objectContaining(entry));
   });
 
   it('ends as a CONFLICT if the first event is not stored yet', async () => {

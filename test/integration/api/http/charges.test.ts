@@ -43,6 +43,7 @@ const LISTS = [
   'GET /audit',
   'GET /events',
   'GET /events/receipts',
+  'GET /rejected-events',
 ];
 
 describe('charges of every route', () => {

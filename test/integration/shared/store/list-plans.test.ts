@@ -115,6 +115,9 @@ const receipts = (filter: Partial<Parameters<Store['receipts']['list']>[1]>): Re
   const whole = { fromMs: 0, withFailures: false, ...filter };
   return (after) => store.receipts.list(tenant, whole, after, PAGE_SIZE);
 };
+const rejected = (filter: Partial<Parameters<Store['rejectedEvents']['list']>[1]>): ReadPage => {
+  return (after) => store.rejectedEvents.list(tenant, { fromMs: 0, ...filter }, after, PAGE_SIZE);
+};
 const fromMs = at(ROWS / 4).getTime();
 const toMs = at(ROWS / 2).getTime();
 const userRef = 'user-1' as UserRef;
@@ -132,6 +135,10 @@ const PAGES: [what: string, read: ReadPage][] = [
   ['receipts in a time range', receipts({ fromMs, toMs })],
   ['receipts with failures', receipts({ withFailures: true })],
   ['receipts with failures in a time range', receipts({ withFailures: true, fromMs, toMs })],
+  ['rejected events', rejected({})],
+  ['rejected events in a time range', rejected({ fromMs, toMs })],
+  ['rejected events by code', rejected({ code: 'TOO_BIG' })],
+  ['rejected events by code in a time range', rejected({ code: 'TOO_BIG', fromMs, toMs })],
   ['audit entries', audit({})],
   ['audit entries in a time range', audit({ fromMs, toMs })],
   ['audit entries by action', audit({ action: 'agent.killed' })],
@@ -173,6 +180,7 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['sealed audit entries', () => firstOf(store.audit.sealedAfter(tenant, 50, PAGE_SIZE))],
   ['the last sealed audit entry', () => store.audit.lastSealed(tenant)],
   ["a user's events to export", () => firstOf(store.events.ofUser(tenant, userRef))],
+  ['the number of omitted rejected events', () => store.omittedRejections.count(tenant, at(0))],
   ["a receipt's parts without items", () => store.receipts.listed(tenant, [idOf('c', tenant, 1) as ChunkId])],
   ['due erasures', () => store.erasures.due(at(0), at(ROWS), PAGE_SIZE)],
   ['the latest erasure', () => store.erasures.latest([tenant])],
@@ -219,6 +227,14 @@ describe('query plans of lists', () => {
     const names = Object.entries(store).flatMap(([name, part]) =>
       typeof part === 'object' && part !== null && 'list' in part ? [name] : [],
     );
-    expect(names.sort()).toEqual(['agents', 'applications', 'audit', 'events', 'partners', 'receipts']);
+    expect(names.sort()).toEqual([
+      'agents',
+      'applications',
+      'audit',
+      'events',
+      'partners',
+      'receipts',
+      'rejectedEvents',
+    ]);
   });
 });

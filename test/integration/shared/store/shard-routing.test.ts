@@ -97,6 +97,7 @@ describe('on a sharded cluster (scripted mongos)', () => {
     const recorded = await during(async () => {
       expect((await mir.client.get(`/v1/events/receipts/${receiptId}`, partner.liveKey)).body.status).toBe('DONE');
       expect((await mir.client.get('/v1/events/receipts', partner.liveKey)).body.data).not.toEqual([]);
+      expect((await mir.client.get('/v1/rejected-events', partner.liveKey)).status).toBe(200);
       expect((await resolveUser(mir, partner, 'u-2')).source).toBe('cache');
       expect((await resolveUser(mir, partner, 'never-seen')).source).toBe('store');
     });
@@ -105,6 +106,7 @@ describe('on a sharded cluster (scripted mongos)', () => {
       expect.arrayContaining([
         'find receipt_parts _id,tenant',
         'find receipt_parts listedFor,receivedAt,tenant',
+        'find rejected_events rejectedAt,tenant',
         'find users _id,tenant',
       ]),
     );
