@@ -30,11 +30,18 @@ import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overloa
 const SWEEP_TENANT_EVERY_MS = 10_000;
 const MAX_REMEMBERED_SWEEPS = 1_000;
 
+const SAVE_AGENT_ACTIVITY_EVERY_MS = 5_000;
+/** `lastUsedAt` is accurate to the minute. */
+const SAVE_KEY_USES_EVERY_MS = 30_000;
+
 /** Everything that handlers can use. Functions declare the part they need with `Pick`. */
 export interface ApiContext extends Runtime {
   authorizer: Authorizer;
+  /** When agents were last active. */
   activity: ActivityRecorder;
   rejections: RejectionRecorder;
+  /** When partner keys were last used. */
+  keyUses: ActivityRecorder;
   eventQueue: EventQueue;
   /** Every queue, for inspecting and managing its jobs. */
   queues: InspectedQueues;
@@ -116,13 +123,23 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
       });
     },
   });
-  const activity = createActivityRecorder({ store, log });
   const rejections = createRejectionRecorder({ store, log, metrics });
+  const activity = createActivityRecorder({
+    save: (times) => store.agents.recordActivity(times),
+    flushEveryMs: SAVE_AGENT_ACTIVITY_EVERY_MS,
+    log,
+  });
+  const keyUses = createActivityRecorder({
+    save: (times) => store.partners.recordKeyUse(times),
+    flushEveryMs: SAVE_KEY_USES_EVERY_MS,
+    log,
+  });
   return {
     ...runtime,
-    authorizer: recordingAuthorizer(authorizer, activity),
+    authorizer: recordingAuthorizer(authorizer, { agents: activity, keys: keyUses }),
     activity,
     rejections,
+    keyUses,
     eventQueue,
     queues,
     cascadeQueue,
@@ -141,8 +158,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     keyedIdsFromMs,
     close: async () => {
       overload.stop();
-      await activity.close();
-      await rejections.close();
+      await Promise.all([activity.close(), keyUses.close(), rejections.close()]);
       authorityReads.shutdown();
       signalsReads.shutdown();
       await fsync.close();

@@ -39,6 +39,13 @@ import { listPartnersRoute } from './partners/list-partners';
 import { rejectApplicationRoute } from './partners/reject-application';
 import { rotateKeysRoute } from './partners/rotate-keys';
 import { updatePartnerRoute } from './partners/update-partner';
+import { createKeyRoute } from './keys/create-key';
+import { getKeyRoute } from './keys/get-key';
+import { listKeysRoute } from './keys/list-keys';
+import { revokeKeyRoute } from './keys/revoke-key';
+import { revokeLeakedKeyRoute } from './keys/revoke-leaked-key';
+import { rotateKeyRoute } from './keys/rotate-key';
+import { getOwnPartnerRoute } from './partners/get-own-partner';
 import { createInviteRoute } from './links/create-invite';
 import { createLinkCodeRoute } from './links/create-link-code';
 import { deleteWebhookRoute } from './links/delete-webhook';
@@ -92,6 +99,13 @@ export const PARTNER_ROUTES: readonly Route[] = [
   revokeAgentRoute,
   rotateAgentKeyRoute,
   spawnAgentRoute,
+  getOwnPartnerRoute,
+  listKeysRoute,
+  createKeyRoute,
+  revokeLeakedKeyRoute,
+  getKeyRoute,
+  rotateKeyRoute,
+  revokeKeyRoute,
 ];
 
 export const ADMIN_ROUTES: readonly Route[] = [

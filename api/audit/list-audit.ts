@@ -127,6 +127,7 @@ export const listAuditRoute = route({
   auth: {
     kind: 'key',
     scope: 'agents:manage',
+    partnerScope: 'audit:read',
     availableWithoutRedis: true,
     price: { rows: requestedLines, asRead: true },
   },

@@ -11,13 +11,16 @@ const actorSchema = z
       })
       .meta({ id: 'OperatorActor' }),
     z.object({ kind: z.literal('APPLICANT') }).meta({ id: 'ApplicantActor' }),
-    z.object({ kind: z.literal('PARTNER'), partnerId: z.string() }).meta({ id: 'PartnerActor' }),
+    z
+      .object({ kind: z.literal('PARTNER'), partnerId: z.string(), keyId: z.string().optional() })
+      .meta({ id: 'PartnerActor' }),
+    z.object({ kind: z.literal('FINDER') }).meta({ id: 'FinderActor' }),
     z.object({ kind: z.literal('AGENT'), agentId: z.string() }).meta({ id: 'AgentActor' }),
     z.object({ kind: z.literal('IDENTITY') }).meta({ id: 'IdentityActor' }),
     z.object({ kind: z.literal('SYSTEM') }).meta({ id: 'SystemActor' }),
   ])
   .meta({ id: 'Actor' });
-export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'IDENTITY', 'SYSTEM'] as const;
+export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'FINDER', 'AGENT', 'IDENTITY', 'SYSTEM'] as const;
 
 /** An audit entry as the API returns it. Contains everything needed to verify an exported chain offline. */
 export const auditEntrySchema = z

@@ -104,6 +104,7 @@ export const verifyAuditRoute = route({
   auth: {
     kind: 'key',
     scope: 'agents:manage',
+    partnerScope: 'audit:read',
     partnerOnly: true,
     availableWithoutRedis: true,
     price: { asRead: true },

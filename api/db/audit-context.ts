@@ -16,8 +16,10 @@ export function auditContextForAdmin({ requestId }: { requestId: string }): Audi
 
 /** Returns the context of an action by the holder of an API key: the partner itself or one of its agents. */
 export function auditContextForCaller({ caller, requestId }: { caller: Caller; requestId: string }): AuditContext {
-  const { agent, partnerId } = caller.admission.credential;
-  const actor: Actor = agent ? { kind: 'AGENT', agentId: agent.agentId } : { kind: 'PARTNER', partnerId };
+  const { agent, partnerId, keyId } = caller.admission.credential;
+  const actor: Actor = agent
+    ? { kind: 'AGENT', agentId: agent.agentId }
+    : { kind: 'PARTNER', partnerId, ...(keyId === undefined ? {} : { keyId }) };
   return { actor, requestId, at: new Date() };
 }
 

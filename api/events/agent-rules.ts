@@ -7,7 +7,7 @@ import type { FieldError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { ApiContext } from '../context';
-import { requireAgentPlan } from '../http/require-caller';
+import { requireAgentPlan, requireAllowedIp } from '../http/require-caller';
 import { authorizeSubmission } from './charge-units';
 import type { ValidatedEvent } from './validate-event';
 
@@ -28,6 +28,7 @@ export interface AgentRuleViolation extends FieldError {
 const decisions = new WeakMap<Credential, Map<string, boolean>>();
 
 function maySubmitType(credential: Credential, eventType: string): boolean {
+  if (credential.allowlists.length === 0) return true;
   let known = decisions.get(credential);
   if (!known) decisions.set(credential, (known = new Map()));
   let isAllowed = known.get(eventType);
@@ -39,13 +40,9 @@ function maySubmitType(credential: Credential, eventType: string): boolean {
   return isAllowed;
 }
 
-/**
- * Returns the rule that the event violates, or null if the credential may submit it. The partner's own key may submit
- * any event.
- */
+/** Returns the rule that the event violates, or null if the credential may submit it. */
 export function violationOf(credential: Credential, { keyedId, accepted }: ValidatedEvent): AgentRuleViolation | null {
-  if (credential.agent === null) return null;
-  if (credential.agent.type === 'AI_AGENT' && keyedId === null) {
+  if (credential.agent?.type === 'AI_AGENT' && keyedId === null) {
     return {
       path: 'idempotencyKey',
       code: 'IDEMPOTENCY_KEY_REQUIRED',
@@ -53,7 +50,8 @@ export function violationOf(credential: Credential, { keyedId, accepted }: Valid
     };
   }
   if (maySubmitType(credential, accepted.eventType)) return null;
-  const message = `${accepted.eventType} must be on the allowlists of this agent and all its ancestors.`;
+  const lists = credential.agent ? 'allowlists of this agent and all its ancestors' : 'allowlist of this key';
+  const message = `${accepted.eventType} must be on the ${lists}.`;
   return { path: 'eventType', code: 'EVENT_TYPE_NOT_ALLOWED', message };
 }
 
@@ -61,12 +59,23 @@ const VIOLATION_TEXTS: Record<AgentRuleViolation['code'], string> = {
   IDEMPOTENCY_KEY_REQUIRED:
     'An AI agent must set an idempotency key on every event, so that a retry does not store the event twice.',
   EVENT_TYPE_NOT_ALLOWED:
-    'This event type must be on the allowlists of this agent and all its ancestors. Ask the person who manages the agent to add it.',
+    'This event type must be on the allowlist of the key, or of the agent and all its ancestors. Ask the person who manages the key to add it.',
 };
 
 /** Converts a violation to the error for a single event. */
 export function violationError(violation: AgentRuleViolation): PublicError {
   return new PublicError(violation.code, VIOLATION_TEXTS[violation.code], { errors: [violation] });
+}
+
+/** Throws 403 if the key may not submit any event: because of the client's address, or of the partner's plan. */
+export function requireSubmitter(credential: Credential, key: PresentedKey): void {
+  requireAllowedIp(credential, key);
+  requireAgentPlan(credential);
+}
+
+/** Returns whether the rules restrict what a credential may submit. */
+export function isRestricted({ agent, allowlists, allowedIps }: Credential): boolean {
+  return agent !== null || allowlists.length > 0 || allowedIps !== undefined;
 }
 
 /** Throws 422 if an AI agent submits more than `AI_MAX_EVENTS_PER_BATCH` events at once. */
@@ -85,8 +94,14 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
 export function createAuthorizeFirst(deps: Pick<ApiContext, 'authorizer'>): (key: PresentedKey) => Promise<Admission> {
   const authorizeGroup = async (group: Coalesced<PresentedKey, Admission>[]): Promise<void> => {
     const admission = await authorizeSubmission(deps, group[0]!.item, []);
-    requireAgentPlan(admission.credential);
-    group.forEach(({ resolve }) => resolve(admission));
+    for (const { item, resolve, reject } of group) {
+      try {
+        requireSubmitter(admission.credential, item);
+        resolve(admission);
+      } catch (error) {
+        reject(error);
+      }
+    }
   };
   return coalesce(authorizeGroup, { maxItems: MAX_COALESCED_CALLS, keyOf: ({ hash }) => hash });
 }

@@ -11,10 +11,9 @@ import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type ValidationDeps, validateEvent, type ValidatedEvent, assignEventId } from './validate-event';
-import { violationOf } from './agent-rules';
+import { isRestricted, requireSubmitter, violationOf } from './agent-rules';
 import { rejectingRequest, rejectionsOf } from './rejections-of';
 import { requireShallow } from '../http/read-body';
-import { requireAgentPlan } from '../http/require-caller';
 import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
 import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
@@ -62,7 +61,7 @@ function checkItem(
   index: number,
   item: BatchItem,
   nowMs: number,
-  agent: Credential | null,
+  restricted: Credential | null,
 ): ValidatedEvent | null {
   const room = Math.min(MAX_ERRORS_PER_ITEM, MAX_LISTED_ERRORS + 1 - errors.length);
   const read = readItem(item, index);
@@ -72,23 +71,23 @@ function checkItem(
     return null;
   };
   if ('problem' in read) return reject([read.problem]);
-  const checked = validateEvent(deps, tenant, read.value, nowMs, agent?.agent?.agentId ?? null, room);
+  const checked = validateEvent(deps, tenant, read.value, nowMs, restricted?.agent?.agentId ?? null, room);
   if (Array.isArray(checked)) return reject(checked);
-  const rejection = agent && violationOf(agent, checked);
+  const rejection = restricted && violationOf(restricted, checked);
   return rejection ? reject([rejection]) : checked;
 }
 
 /**
  * Validates every item in time slices, and returns the valid items and the errors of the invalid items. Rejects items
- * that reuse an earlier item's idempotency key for different content, and items that the agent may not submit (`agent`
- * is null for the partner's own key). Throws 400 if an item makes the entire body invalid JSON or too deeply nested.
+ * that reuse an earlier item's idempotency key for different content, and items that the key may not submit (`restricted`
+ * is null for a key without restrictions). Throws 400 if an item makes the entire body invalid JSON or too deeply nested.
  */
 export async function checkBatch(
   deps: ValidationDeps,
   tenant: Tenant,
   { items, sentBytes, unscanned }: Batch,
   nowMs: number,
-  agent: Credential | null,
+  restricted: Credential | null,
 ): Promise<CheckedBatch> {
   const batch: CheckedBatch = {
     tenant,
@@ -111,7 +110,7 @@ export async function checkBatch(
         sliceEndsAt = performance.now() + SLICE_MS;
       }
     }
-    const event = checkItem(deps, batch, index, item, nowMs, agent);
+    const event = checkItem(deps, batch, index, item, nowMs, restricted);
     if (!event) continue;
     const { keyedId, accepted } = event;
     if (keyedId !== null) {
@@ -183,9 +182,9 @@ async function checkAdmitted(
 ): Promise<CheckedBatch> {
   const { key, items } = sent;
   const { credential } = admission;
-  const agent = credential.agent && credential;
-  if (agent) requireAgentPlan(agent);
-  const batch = await checkBatch(deps, tenantOf(key.partnerId, key.env), sent, nowMs, agent);
+  requireSubmitter(credential, key);
+  const restricted = isRestricted(credential) ? credential : null;
+  const batch = await checkBatch(deps, tenantOf(key.partnerId, key.env), sent, nowMs, restricted);
   const rejected = items.length - batch.good.length;
   if (rejected > 0) {
     deps.metrics.eventsSubmitted.refused.inc(rejected);

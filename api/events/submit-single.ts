@@ -10,9 +10,8 @@ import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { createReusedKeys } from './reused-keys';
 import { type ValidatedEvent, assignEventId } from './validate-event';
-import { violationOf, violationError } from './agent-rules';
+import { isRestricted, requireSubmitter, violationOf, violationError } from './agent-rules';
 import { authorizeSubmission } from './charge-units';
-import { requireAgentPlan } from '../http/require-caller';
 
 interface SingleReceipt {
   eventId: string;
@@ -53,6 +52,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
   const rejectReusedKey = async ({ key, event }: Single): Promise<void> => {
     // Authorize first, so that a caller without a budget cannot cause database reads.
     const admission = await authorizeSubmission(deps, key, []);
+    requireSubmitter(admission.credential, key);
     if (admission.budget && admission.budget.left < 1) {
       metrics.rateLimited.events.inc();
       throw rateLimited(admission, 1);
@@ -67,12 +67,12 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     );
   };
 
-  /** Rejects the events that the agent was not allowed to submit at admission, and returns the others. */
+  /** Rejects the events that the key was not allowed to submit at admission, and returns the others. */
   const stillAllowed = ({ credential }: Admission, group: Waiting[]): Waiting[] => {
-    if (credential.agent === null) return group;
-    return group.filter(({ item: { event }, reject }) => {
+    if (!isRestricted(credential)) return group;
+    return group.filter(({ item: { event, key }, reject }) => {
       try {
-        requireAgentPlan(credential);
+        requireSubmitter(credential, key);
         const violation = violationOf(credential, event);
         if (violation) throw violationError(violation);
         return true;

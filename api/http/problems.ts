@@ -73,6 +73,14 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
     remedy:
       'Check that you copied the whole key. If you did, retrying will not help: ask the person who manages your API keys.',
   },
+  API_KEY_EXPIRED: {
+    status: 401,
+    headers: INVALID_TOKEN,
+    title: 'The API key has expired',
+    detail: 'This API key has expired, or the overlap after its rotation has ended. Retrying will not help.',
+    remedy:
+      'Retrying will not help. If the key was rotated, use its replacement. Otherwise, ask the person who manages your API keys.',
+  },
   ADMIN_TOKEN_INVALID: {
     status: 401,
     title: 'The admin token is not valid',
@@ -86,7 +94,14 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   SCOPE_MISSING: {
     status: 403,
     title: 'The API key lacks a required scope',
-    remedy: 'Use a key whose preset includes the scope named in `detail`. Your partner key has every scope.',
+    remedy:
+      'Use a key that has the scope named in `detail`: an agent’s scopes come from its preset, and those of a partner key are chosen when it is created.',
+  },
+  IP_NOT_ALLOWED: {
+    status: 403,
+    title: 'The API key may not be used from this address',
+    detail: 'This API key may be used only from certain IP addresses, and your request came from another one.',
+    remedy: 'Send the request from an address in the key’s `allowedIps`, or create a key that allows your address.',
   },
   AGENT_KEY_REVOKED: {
     status: 401,
@@ -104,8 +119,9 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   EVENT_TYPE_NOT_ALLOWED: {
     status: 403,
-    title: 'The agent may not submit this event type',
-    remedy: 'Add the event type to the allowlists of the agent and all its ancestors.',
+    title: 'The API key may not submit this event type',
+    remedy:
+      'Add the event type to the allowlists of the agent and all its ancestors, or use a partner key that allows it.',
   },
   SPAWN_DISABLED: {
     status: 403,

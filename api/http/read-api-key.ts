@@ -65,5 +65,5 @@ export function readKey(req: Request): PresentedKey {
     }
     memo.set(text, (key = parsed));
   }
-  return { ...key, address: () => throttledAddress(req.ip ?? 'unknown') };
+  return { ...key, ip: () => req.ip, address: () => throttledAddress(req.ip ?? 'unknown') };
 }

@@ -17,13 +17,15 @@ type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 export interface KeyAuth {
   kind: 'key';
   scope: Scope;
+  /** The scope that a partner key needs, if it differs from both `scope` and `PARTNER_SCOPE_OF`. */
+  partnerScope?: Scope;
   /** Whether requests are authorized against MongoDB while Redis is down. */
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
   budget?: 'control';
   /** What the request costs in addition to the size of its body. By default, one unit. */
   price?: Price;
-  /** Rejects agent keys with HUMAN_REQUIRED, because only people hold partner keys. */
+  /** Rejects agent keys with HUMAN_REQUIRED. */
   partnerOnly?: true;
   /** Requires the ENTERPRISE plan. Routes that read, suspend or revoke agents must keep working after a downgrade. */
   enterpriseOnly?: true;

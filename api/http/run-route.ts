@@ -5,7 +5,7 @@ import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { tenantOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
-import { requireAccess } from './require-caller';
+import { requireAccess, requireAllowedIp, scopeFor } from './require-caller';
 import { requireAdmin } from './admin-token';
 import { type Answer, type Exchange, finish, openExchange } from './finish';
 import { unitsOf } from './price';
@@ -60,14 +60,14 @@ export function createAdmit(ctx: ApiContext): Admit {
     const ones = group.filter(isOne);
     const others = group.filter((request) => !isOne(request));
     const admission = await ctx.authorizer
-      .authorize(key, policy, auth.scope, [
+      .authorize(key, policy, scopeFor(key, auth), [
         ...(ones.length > 0 ? [{ cost: ones.length, grant: 'part' as const, chunkIds: [] }] : []),
         ...others.map(({ item: { units, grant } }) => ({ cost: units, grant, chunkIds: [] })),
       ])
       .catch((error: unknown) => {
         const isRedisDown = error instanceof MirError && error.code === 'OVERLOADED';
         if (!auth.availableWithoutRedis || !isRedisDown) throw error;
-        return ctx.authorizer.authorizeFromStore(key, auth.scope);
+        return ctx.authorizer.authorizeFromStore(key, scopeFor(key, auth));
       });
     const settle = ({ item, resolve, reject }: Coalesced<AdmitRequest, Admission>, granted: boolean): void => {
       if (granted) return resolve(admission);
@@ -86,7 +86,7 @@ export function createAdmit(ctx: ApiContext): Admit {
     maxItems: MAX_REQUESTS_PER_SCRIPT,
     // The key includes `availableWithoutRedis`. Otherwise, while Redis is down, a kill could be rejected together with
     // requests that need Redis.
-    keyOf: ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
+    keyOf: ({ key, auth }) => `${key.hash} ${scopeFor(key, auth)} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
   });
   return (key, auth, { units, grant = 'whole' } = { units: 1 }) => admit({ key, auth, units, grant });
 }
@@ -139,6 +139,7 @@ async function admitCaller(
   const declaredBytes = route.body ? Math.min(Number(req.headers['content-length'] ?? 0), MAX_BODY_BYTES) : 0;
   const paid = costOf(body, declaredBytes);
   let admission = await charge(paid, 'whole', auth);
+  requireAllowedIp(admission.credential, key);
   requireAccess(admission.credential, auth);
   if (route.body && !body) {
     body = await readJson(route, exchange);

@@ -5,4 +5,9 @@ export const EXAMPLE_URL = 'https://harbour.example/hooks/mir';
 export const webhookSchema = z
   .object({ url: z.url().meta({ examples: [EXAMPLE_URL] }), createdAt: z.iso.datetime() })
   .meta({ id: 'Webhook' });
-export const webhookAuth = { kind: 'key', scope: 'links:write', availableWithoutRedis: false } as const;
+export const webhookAuth = {
+  kind: 'key',
+  scope: 'links:write',
+  partnerScope: 'webhooks:manage',
+  availableWithoutRedis: false,
+} as const;

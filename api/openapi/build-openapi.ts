@@ -13,6 +13,7 @@ Partner routes start with \`/v1\`; operator and health routes do not. To get sta
 Unknown paths return 404 \`NOT_FOUND\`. Unsupported methods return 405 \`METHOD_NOT_ALLOWED\` with an \`Allow\` header.`;
 
 const TAGS: Record<string, string> = {
+  Keys: 'Manage your API keys.',
   Events: 'Submit and list events, and check receipts.',
   Signals: 'Read a user’s history as facts.',
   Partners: 'Apply to become a partner.',

@@ -12,7 +12,9 @@ const WITH_KEY: readonly ProblemCode[] = [
   'API_KEY_AMBIGUOUS',
   'API_KEY_MISSING',
   'API_KEY_INVALID',
+  'API_KEY_EXPIRED',
   'SCOPE_MISSING',
+  'IP_NOT_ALLOWED',
   'PARTNER_SUSPENDED',
   'AGENT_KEY_REVOKED',
   'AGENT_SUSPENDED',
@@ -29,7 +31,7 @@ const WITH_BODY: readonly ProblemCode[] = [
   'VALIDATION_FAILED',
 ];
 /** Codes that any request with a valid API key can receive. */
-const FORBIDDEN: readonly ProblemCode[] = ['SCOPE_MISSING', 'AGENT_SUSPENDED', 'PARTNER_SUSPENDED'];
+const FORBIDDEN: readonly ProblemCode[] = ['SCOPE_MISSING', 'IP_NOT_ALLOWED', 'AGENT_SUSPENDED', 'PARTNER_SUSPENDED'];
 /** Example `errors` for the codes that include them. */
 const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
   VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'Required.' }],
@@ -108,7 +110,7 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
     'INVALID_REQUEST',
   ],
   InvalidHumanWrite: ['INVALID_JSON', 'INVALID_ENCODING', 'IDEMPOTENCY_KEY_INVALID', 'INVALID_REQUEST'],
-  Unauthorized: ['API_KEY_MISSING', 'API_KEY_INVALID', 'AGENT_KEY_REVOKED'],
+  Unauthorized: ['API_KEY_MISSING', 'API_KEY_INVALID', 'API_KEY_EXPIRED', 'AGENT_KEY_REVOKED'],
   AdminUnauthorized: ['ADMIN_TOKEN_INVALID'],
   Forbidden: FORBIDDEN,
   ForbiddenByPlan: [...FORBIDDEN, 'ENTERPRISE_REQUIRED'],
@@ -116,6 +118,7 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   HumanAndPlanRequired: [...FORBIDDEN, 'HUMAN_REQUIRED', 'ENTERPRISE_REQUIRED'],
   DescendantRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT'],
   DescendantAndPlanRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT', 'ENTERPRISE_REQUIRED'],
+  EscalationDenied: [...FORBIDDEN, 'ESCALATION_DENIED'],
   NotFound: ['NOT_FOUND'],
   Conflict: ['CONFLICT'],
   AgentConflict: ['AGENT_REVOKED', 'AGENT_STATE', 'CONFLICT'],

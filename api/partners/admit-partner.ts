@@ -1,10 +1,10 @@
 import { newApiKey } from '../../shared/domain/api-key';
-import { newPartnerTag, type PartnerId, partnerIdOf } from '../../shared/domain/ids';
+import { type Env, newId, newPartnerTag, type PartnerId, partnerIdOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import type { ApplicationDoc } from '../../shared/store/applications';
 import { classifyStoreError } from '../../shared/store/errors';
-import type { PartnerDoc } from '../../shared/store/partners';
+import type { PartnerDoc, PartnerKey } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
@@ -13,6 +13,9 @@ import { mergeLimits, type TermsInput } from './input-schemas';
 import { auditedFacts, type IssuedKeys } from './present-partner';
 
 const MAX_TAG_ATTEMPTS = 5;
+
+/** Name of a key that an operator issues. It has all scopes. */
+export const FIRST_KEY_NAME = 'First key';
 
 /** `newTag` lets tests force collisions of partner tags. */
 export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => string };
@@ -33,6 +36,14 @@ export async function admitPartner(
     const partnerId = partnerIdOf(tag);
     const live = newApiKey('live', tag);
     const test = newApiKey('test', tag);
+    const firstKey = (env: Env, { hash, prefix }: ReturnType<typeof newApiKey>): PartnerKey => ({
+      id: newId('key'),
+      name: FIRST_KEY_NAME,
+      env,
+      hash,
+      prefix,
+      createdAt: auditContext.at,
+    });
     const admit = async (session: StoreSession): Promise<void> => {
       const application = await approve(partnerId, session);
       const { name, website, contactEmail } = application;
@@ -45,10 +56,7 @@ export async function admitPartner(
         limits: mergeLimits(config.defaultLimits, terms.limits),
         suspended: false,
         allowedReturnOrigins: terms.allowedReturnOrigins ?? [],
-        keys: [
-          { env: 'live', hash: live.hash, prefix: live.prefix, createdAt: auditContext.at },
-          { env: 'test', hash: test.hash, prefix: test.prefix, createdAt: auditContext.at },
-        ],
+        keys: [firstKey('live', live), firstKey('test', test)],
         createdAt: auditContext.at,
         updatedAt: auditContext.at,
       };

@@ -1,6 +1,8 @@
+import { type Env, tenantOf } from '../../shared/domain/ids';
 import type { AffectedRows } from '../../shared/authz/with-invalidation';
 import { PublicError } from '../http/public-error';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
+import type { NewAuditEntry } from '../../shared/store/audit';
 import type { StoreSession } from '../../shared/store/store';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
@@ -12,6 +14,8 @@ export interface PartnerChangeDecision {
   change: PartnerChange | null;
   action: string;
   reason: string | undefined;
+  /** What the audit entry says about a change of a key, in the chain of the key's environment. */
+  key?: Pick<NewAuditEntry, 'target' | 'before' | 'after'> & { env: Env };
 }
 
 /**
@@ -29,12 +33,14 @@ export async function changePartner(
   const change = async (session: StoreSession): Promise<{ result: PartnerDoc; affected: AffectedRows }> => {
     const before = await readPartner({ store }, partnerId, session);
     const affected = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
-    const { change: wanted, action, reason } = decide(before);
+    const { change: wanted, action, reason, key } = decide(before);
     if (wanted === null) return { result: before, affected };
     const after = await store.partners.change(before, wanted, auditContext.at, session);
     if (!after) throw changedMeanwhile();
-    const facts = { before: auditedFacts(before), after: auditedFacts(after) };
-    const entry = { partnerId: before._id, action, target: before._id, reason, ...facts };
+    const facts = key
+      ? { tenant: tenantOf(before._id, key.env), target: key.target, before: key.before, after: key.after }
+      : { target: before._id, before: auditedFacts(before), after: auditedFacts(after) };
+    const entry = { partnerId: before._id, action, reason, ...facts };
     await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
     return { result: after, affected };
   };

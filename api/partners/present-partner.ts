@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../shared/queue/overload-guard';
-import type { PartnerDoc } from '../../shared/store/partners';
+import type { Env } from '../../shared/domain/ids';
+import { keyIdOf, type PartnerDoc } from '../../shared/store/partners';
 import { environmentSchema } from '../http/schemas';
 import { planSchema } from './input-schemas';
 
@@ -19,7 +20,18 @@ export const partnerSchema = z
       .meta({ id: 'PartnerLimits' }),
     suspended: z.boolean(),
     allowedReturnOrigins: z.array(z.string()),
-    keys: z.array(z.object({ env: environmentSchema, prefix: z.string(), createdAt: time }).meta({ id: 'PartnerKey' })),
+    keys: z.array(
+      z
+        .object({
+          keyId: z.string(),
+          name: z.string().nullable(),
+          env: environmentSchema,
+          prefix: z.string(),
+          createdAt: time,
+          expiresAt: time.nullable(),
+        })
+        .meta({ id: 'PartnerKey' }),
+    ),
     createdAt: time,
     updatedAt: time,
   })
@@ -41,7 +53,14 @@ export function presentPartner(partner: PartnerDoc): PresentedPartner {
     },
     suspended,
     allowedReturnOrigins,
-    keys: partner.keys.map(({ env, prefix, createdAt }) => ({ env, prefix, createdAt: createdAt.toISOString() })),
+    keys: partner.keys.map((key) => ({
+      keyId: keyIdOf(key),
+      name: key.name ?? null,
+      env: key.env,
+      prefix: key.prefix,
+      createdAt: key.createdAt.toISOString(),
+      expiresAt: key.expiresAt?.toISOString() ?? null,
+    })),
     createdAt: partner.createdAt.toISOString(),
     updatedAt: partner.updatedAt.toISOString(),
   };
@@ -50,7 +69,8 @@ export function presentPartner(partner: PartnerDoc): PresentedPartner {
 /** Returns the fields of a partner that audit entries may contain. */
 export function auditedFacts(partner: PartnerDoc): Record<string, unknown> {
   const { plan, limits, suspended, allowedReturnOrigins, keys } = partner;
-  const keyPrefixes = Object.fromEntries(keys.map(({ env, prefix }) => [env, prefix]));
+  const prefixesOf = (env: Env): string[] => keys.filter((key) => key.env === env).map(({ prefix }) => prefix);
+  const keyPrefixes = { live: prefixesOf('live'), test: prefixesOf('test') };
   return { plan, limits, suspended, allowedReturnOrigins, keyPrefixes };
 }
 

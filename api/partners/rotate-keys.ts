@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { newApiKey } from '../../shared/domain/api-key';
-import { type Env, tagOf } from '../../shared/domain/ids';
+import { type Env, newId, tagOf } from '../../shared/domain/ids';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
+import { FIRST_KEY_NAME } from './admit-partner';
 import { changePartner } from './change-partner';
 import { environmentSchema, idParams, reasonSchema } from '../http/schemas';
 
@@ -19,8 +20,8 @@ export interface RotatedKey {
 }
 
 /**
- * Replaces a partner's key for one environment and returns the new key. When this resolves, every process rejects the
- * old key. The last of several concurrent rotations wins; the keys returned by the other rotations are invalid.
+ * Replaces all of a partner's keys for one environment by one key with all scopes, and returns it. When this resolves, every process rejects the
+ * old keys. The last of several concurrent rotations wins; the keys returned by the other rotations are invalid.
  */
 export async function rotateKey(
   deps: AuthorityDeps,
@@ -33,7 +34,7 @@ export async function rotateKey(
     const { key, hash, prefix } = newApiKey(env, tagOf(before._id));
     apiKey = key;
     const others = before.keys.filter((other) => other.env !== env);
-    const keys = [...others, { env, hash, prefix, createdAt: auditContext.at }];
+    const keys = [...others, { id: newId('key'), name: FIRST_KEY_NAME, env, hash, prefix, createdAt: auditContext.at }];
     return { change: { keys }, action: 'partner.key.rotated', reason };
   });
   return { partnerId: partner._id, env, apiKey };
@@ -45,13 +46,13 @@ export const rotateKeysRoute = route({
   path: '/admin/partners/:id/keys/rotate',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Replace a partner’s key for one environment',
+  summary: 'Replace all of a partner’s keys for one environment',
   params: idParams,
   query: noQuery,
   body: rotationInput,
   answers: {
     200: {
-      description: 'The new key, which is shown only once. The old key no longer works',
+      description: 'The new key, which is shown only once. The old keys no longer work',
       schema: z
         .object({ partnerId: z.string(), env: environmentSchema, apiKey: z.string() })
         .meta({ id: 'RotatedPartnerKey' }),

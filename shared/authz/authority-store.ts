@@ -1,15 +1,18 @@
 import type { Block, KeyFacts, PathNode } from './credential';
 import { PRESET_SCOPES } from '../domain/agent';
 import { envOf, type PartnerId, partnerOf, tenantOf } from '../domain/ids';
-import { SCOPES } from '../domain/scopes';
+import type { Scope } from '../domain/scopes';
 import type { Secrets } from '../domain/subject';
 import type { AgentDoc } from '../store/agents';
-import type { PartnerDoc } from '../store/partners';
+import { grantOf, keyIdOf, type PartnerDoc } from '../store/partners';
 import type { Store } from '../store/store';
 
 /** A key in MongoDB: its facts, and its path from the partner to the key's own agent. */
 interface StoredKey {
   facts: KeyFacts;
+  scopes: readonly Scope[];
+  /** Null if the key does not expire. */
+  expiresAt: Date | null;
   path: string[];
 }
 
@@ -20,9 +23,6 @@ export interface AuthorityStore {
   /** Returns the time of a partner's latest erasure in either environment, or null if there is none. */
   latestErasure(partnerId: PartnerId): Promise<Date | null>;
 }
-
-/** Partner keys have every scope on every plan, so a partner can still read and revoke its agents after a downgrade. */
-const PARTNER_SCOPES = [...SCOPES];
 
 function partnerNode({ _id, suspended, limits, plan }: PartnerDoc): PathNode {
   return {
@@ -64,8 +64,13 @@ export function authorityStore(
         const partner = await partners.byKeyHash(hash);
         const own = partner?.keys.find((key) => key.hash === hash);
         if (!partner || !own) return null;
+        const { allowedEventTypes, allowedIps, env } = own;
+        const { scopes, expiresAt } = grantOf(own);
+        const restrictions = { ...(allowedEventTypes && { allowedEventTypes }), ...(allowedIps && { allowedIps }) };
         return {
-          facts: { partnerId: partner._id, env: own.env, scopes: PARTNER_SCOPES, agent: null },
+          facts: { partnerId: partner._id, env, keyId: keyIdOf(own), ...restrictions, agent: null },
+          scopes,
+          expiresAt,
           path: [partner._id],
         };
       }
@@ -76,9 +81,10 @@ export function authorityStore(
         facts: {
           partnerId: partnerOf(tenant),
           env: envOf(tenant),
-          scopes: [...PRESET_SCOPES[preset]],
           agent: { agentId: _id, name, type },
         },
+        scopes: PRESET_SCOPES[preset],
+        expiresAt: null,
         path: [partnerOf(tenant), ...ancestors, _id],
       };
     },

@@ -172,8 +172,10 @@ export function createAuthorizer(deps: {
       await Promise.all(nodes.map((node, n) => fill(slots[n]!, epoch, nodeRow(node))));
       await fill(own, ownEpoch, {
         path: stored.path.join(' '),
-        scopes: ` ${stored.facts.scopes.join(' ')} `,
-        body: JSON.stringify(stored.facts),
+        scopes: ` ${stored.scopes.join(' ')} `,
+        // Earlier versions require this field, but do not use it.
+        body: JSON.stringify({ ...stored.facts, scopes: [] }),
+        ...(stored.expiresAt ? { exp: stored.expiresAt.getTime() } : {}),
       });
     })().finally(() => loading.delete(key.hash));
     loading.set(key.hash, work);
@@ -265,7 +267,8 @@ export function createAuthorizer(deps: {
       // As in authorize.lua, a permanent block takes precedence.
       const block = blocks.find((candidate) => candidate === 'AGENT_KEY_REVOKED') ?? blocks[0];
       if (block) throw blocked(block);
-      if (scope && !stored.facts.scopes.includes(scope)) throw scopeMissing(scope);
+      if (stored.expiresAt && stored.expiresAt.getTime() <= Date.now()) throw blocked('API_KEY_EXPIRED');
+      if (scope && !stored.scopes.includes(scope)) throw scopeMissing(scope);
       const credential = credentialOf(
         stored.facts,
         nodes.map(({ facts }) => facts),

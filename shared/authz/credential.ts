@@ -1,19 +1,22 @@
 import { z } from 'zod';
 import type { PartnerId } from '../domain/ids';
-import { SCOPES, type Scope } from '../domain/scopes';
+import type { Scope } from '../domain/scopes';
 
 export type { Scope };
 
 /** Reasons to reject every request made with a key. */
-export const BLOCKS = ['PARTNER_SUSPENDED', 'AGENT_SUSPENDED', 'AGENT_KEY_REVOKED'] as const;
+export const BLOCKS = ['PARTNER_SUSPENDED', 'AGENT_SUSPENDED', 'AGENT_KEY_REVOKED', 'API_KEY_EXPIRED'] as const;
 export type Block = (typeof BLOCKS)[number];
 
 /** Immutable facts about a key, cached in its credential row. */
 export const keyFactsSchema = z.object({
   partnerId: z.string().transform((id) => id as PartnerId),
   env: z.enum(['live', 'test']),
-  scopes: z.array(z.enum(SCOPES)),
-  /** Null for the partner's own key, which people use. */
+  /** Partner keys only, like the restrictions below. Rows that an earlier version cached do not have them. */
+  keyId: z.string().optional(),
+  allowedEventTypes: z.array(z.string()).optional(),
+  allowedIps: z.array(z.string()).optional(),
+  /** Null for a partner's own key. */
   agent: z
     .object({
       agentId: z.string(),
@@ -49,7 +52,7 @@ export interface PathNode {
 export interface Credential extends KeyFacts {
   plan: 'STANDARD' | 'ENTERPRISE';
   queueSharePercent: number | undefined;
-  /** One list per agent on the path. An event type must be on all of them. */
+  /** The list of a restricted partner key, or one list per agent on the path. An event type must be on all of them. */
   allowlists: string[][];
 }
 
@@ -67,6 +70,6 @@ export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {
     ...key,
     plan: path[0]?.plan ?? 'STANDARD',
     queueSharePercent: path[0]?.queueSharePercent,
-    allowlists: path.flatMap(({ allowedEventTypes }) => (allowedEventTypes ? [allowedEventTypes] : [])),
+    allowlists: [key, ...path].flatMap(({ allowedEventTypes }) => (allowedEventTypes ? [allowedEventTypes] : [])),
   };
 }

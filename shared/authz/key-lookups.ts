@@ -21,6 +21,8 @@ const REMEMBERED_KEYS = 10_000;
 
 /** A key as a client presented it. */
 export interface PresentedKey extends ParsedApiKey {
+  /** Returns the address that the request came from, if it is known. */
+  ip?: () => string | undefined;
   /** Returns the client address that unknown keys are counted by. Without it, lookups are not limited. */
   address?: () => string;
 }

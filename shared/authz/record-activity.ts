@@ -1,16 +1,15 @@
 import type { Admission, Authorizer } from './authorizer';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import type { Store } from '../store/store';
+import type { ParsedApiKey } from '../domain/api-key';
 
-const FLUSH_EVERY_MS = 5_000;
-/** Maximum number of agents with unsaved activity. At this limit, the activity of additional agents is not recorded. */
+/** Maximum number of callers with unsaved activity. At this limit, the activity of additional ones is not recorded. */
 const MAX_WAITING = 10_000;
 const MAX_PER_WRITE = 1_000;
 
 export interface ActivityRecorder {
-  /** Records an agent's activity in memory. */
-  record(agentId: string, atMs: number): void;
+  /** Records a caller's activity in memory. */
+  record(id: string, atMs: number): void;
   /** Saves the recorded activity. If the write fails, keeps the activity for the next flush. */
   flush(): Promise<void>;
   /** Stops the periodic flushes, then flushes one last time. */
@@ -18,28 +17,33 @@ export interface ActivityRecorder {
 }
 
 /**
- * Collects the time of each agent's last activity and saves these times every 5 s, so that requests do not cause
+ * Collects the time of each caller's last activity and saves these times periodically, so that requests do not cause
  * writes.
  */
-export function createActivityRecorder({ store, log }: { store: Pick<Store, 'agents'>; log: Log }): ActivityRecorder {
+export function createActivityRecorder(deps: {
+  save: (times: [id: string, at: Date][]) => Promise<void>;
+  flushEveryMs: number;
+  log: Log;
+}): ActivityRecorder {
+  const { save, flushEveryMs, log } = deps;
   const waiting = new Map<string, number>();
   let writing: Promise<void> | null = null;
 
-  const record = (agentId: string, atMs: number): void => {
-    const before = waiting.get(agentId);
+  const record = (id: string, atMs: number): void => {
+    const before = waiting.get(id);
     if (before === undefined && waiting.size >= MAX_WAITING) return;
-    waiting.set(agentId, Math.max(before ?? 0, atMs));
+    waiting.set(id, Math.max(before ?? 0, atMs));
   };
 
   const write = async (): Promise<void> => {
     while (waiting.size > 0) {
       const page = [...waiting].slice(0, MAX_PER_WRITE);
-      for (const [agentId] of page) waiting.delete(agentId);
+      for (const [id] of page) waiting.delete(id);
       try {
-        await store.agents.recordActivity(page.map(([agentId, atMs]) => [agentId, new Date(atMs)]));
+        await save(page.map(([id, atMs]) => [id, new Date(atMs)]));
       } catch (error) {
-        for (const [agentId, atMs] of page) record(agentId, atMs);
-        log.warn({ err: messageOf(error), agents: page.length }, 'saving agent activity failed, retrying');
+        for (const [id, atMs] of page) record(id, atMs);
+        log.warn({ err: messageOf(error), callers: page.length }, 'saving activity failed, retrying');
         return;
       }
     }
@@ -50,7 +54,7 @@ export function createActivityRecorder({ store, log }: { store: Pick<Store, 'age
       writing = null;
     }));
 
-  const timer = setInterval(() => void flush(), FLUSH_EVERY_MS);
+  const timer = setInterval(() => void flush(), flushEveryMs);
   timer.unref();
   return {
     record,
@@ -63,16 +67,22 @@ export function createActivityRecorder({ store, log }: { store: Pick<Store, 'age
   };
 }
 
-/** Wraps an authorizer to record the activity of each authorized agent. */
-export function recordingAuthorizer(authorizer: Authorizer, { record }: Pick<ActivityRecorder, 'record'>): Authorizer {
-  const recorded = (admission: Admission): Admission => {
+/** Wraps an authorizer to record the activity of each authorized agent, by ID, and of each partner key, by hash. */
+export function recordingAuthorizer(
+  authorizer: Authorizer,
+  { agents, keys }: Record<'agents' | 'keys', Pick<ActivityRecorder, 'record'>>,
+): Authorizer {
+  const recorded = ({ hash }: ParsedApiKey, admission: Admission): Admission => {
     const { agent } = admission.credential;
-    if (agent) record(agent.agentId, admission.nowMs ?? Date.now());
+    const atMs = admission.nowMs ?? Date.now();
+    if (agent) agents.record(agent.agentId, atMs);
+    else keys.record(hash, atMs);
     return admission;
   };
   return {
     ...authorizer,
-    authorize: (...args) => authorizer.authorize(...args).then(recorded),
-    authorizeFromStore: (...args) => authorizer.authorizeFromStore(...args).then(recorded),
+    authorize: (key, ...args) => authorizer.authorize(key, ...args).then((admission) => recorded(key, admission)),
+    authorizeFromStore: (key, ...args) =>
+      authorizer.authorizeFromStore(key, ...args).then((admission) => recorded(key, admission)),
   };
 }

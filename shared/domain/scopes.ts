@@ -6,5 +6,45 @@ export const SCOPES = [
   'users:erase',
   'agents:manage',
   'agents:spawn',
+  'agents:manage-all',
+  'agents:approve',
+  'agents:introspect',
+  'keys:manage',
+  'webhooks:manage',
+  'usage:read',
+  'audit:read',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
+
+/**
+ * Scopes that concern an agent's own descendants, and the scope that a partner key needs instead, because it acts on
+ * all of the partner's agents.
+ */
+export const PARTNER_SCOPE_OF: Partial<Record<Scope, Scope>> = {
+  'agents:manage': 'agents:manage-all',
+  'agents:spawn': 'agents:manage-all',
+};
+
+type KeyScope = Exclude<Scope, 'agents:manage' | 'agents:spawn'>;
+
+/** Scopes that a partner key can have. */
+export const KEY_SCOPES = SCOPES.filter((scope): scope is KeyScope => PARTNER_SCOPE_OF[scope] === undefined);
+
+/** What each scope of a partner key allows. */
+export const KEY_SCOPE_MEANINGS: Record<KeyScope, string> = {
+  'events:write': 'Submit events',
+  'events:read': 'Read your own events and receipts',
+  'resolve:read': 'Read signals and the link status of users',
+  'links:write': 'Create invitations and link codes',
+  'users:erase': 'Erase users',
+  'agents:manage-all': 'Register, change, suspend and revoke all of your agents, and set the spawn policy',
+  'agents:approve': 'Approve or reject agents',
+  'agents:introspect': 'Reserved for checking agents’ keys',
+  'keys:manage': 'Create, rotate and revoke your API keys',
+  'webhooks:manage': 'Manage your webhook endpoint',
+  'usage:read': 'Reserved for reading your usage',
+  'audit:read': 'Read and verify your audit log',
+};
+
+/** Scopes for decisions that a new key's creator must grant by name. */
+export const NAMED_SCOPES: ReadonlySet<Scope> = new Set<Scope>(['keys:manage', 'agents:approve']);

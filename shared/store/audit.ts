@@ -10,7 +10,10 @@ export type Actor =
   /** `name` is who ran the CLI, as they or their shell say. */
   | { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI'; name?: string }
   | { kind: 'APPLICANT' }
-  | { kind: 'PARTNER'; partnerId: PartnerId }
+  /** A partner key. Entries from earlier versions do not contain its ID. */
+  | { kind: 'PARTNER'; partnerId: PartnerId; keyId?: string }
+  /** Someone who found a key and reported it as leaked. */
+  | { kind: 'FINDER' }
   | { kind: 'AGENT'; agentId: string }
   /** A person. The audit log does not identify people. */
   | { kind: 'IDENTITY' }

@@ -1,5 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Env, PartnerId } from '../domain/ids';
+import type { KeyGrant } from '../domain/partner-key';
+import { KEY_SCOPES, type Scope } from '../domain/scopes';
 import { type ListPage, listPage, type Position } from './list-page';
 
 type PartnerPlan = 'STANDARD' | 'ENTERPRISE';
@@ -9,12 +11,28 @@ export interface PartnerLimits {
   /** Maximum share of the events queue. Absent for the default. */
   queueSharePercent?: number;
 }
-/** A partner's API key: its hash, and a prefix that identifies it in lists. */
-interface PartnerKey {
+/**
+ * A partner's API key: its hash, and a prefix that identifies it in lists. A key that was rotated with overlap has a
+ * second entry with the same ID, whose `expiresAt` is the end of the overlap.
+ */
+export interface PartnerKey {
   env: Env;
   hash: string;
   prefix: string;
   createdAt: Date;
+  /** Absent, like the fields below, in keys from earlier versions. See `keyIdOf`. */
+  id?: string;
+  name?: string;
+  /** Absent if the key has all scopes. */
+  scopes?: Scope[];
+  allowedEventTypes?: string[];
+  allowedIps?: string[];
+  expiresAt?: Date;
+  /** IDs of the keys that this key descends from: its creator, the creator's creator, and so on. */
+  creators?: string[];
+  /** When a newer entry with the same ID replaced this one. */
+  replacedAt?: Date;
+  lastUsedAt?: Date;
 }
 export interface PartnerDoc {
   _id: PartnerId;
@@ -43,7 +61,24 @@ const schema = new Schema<PartnerDoc>(
     limits: { _id: false, eventsPerMinute: Number, requestsPerMinute: Number, queueSharePercent: Number },
     suspended: { type: Boolean, required: true },
     allowedReturnOrigins: [String],
-    keys: [{ _id: false, env: String, hash: String, prefix: String, createdAt: Date }],
+    keys: [
+      {
+        _id: false,
+        env: String,
+        hash: String,
+        prefix: String,
+        createdAt: Date,
+        id: String,
+        name: String,
+        scopes: { type: [String], default: undefined },
+        allowedEventTypes: { type: [String], default: undefined },
+        allowedIps: { type: [String], default: undefined },
+        expiresAt: Date,
+        creators: { type: [String], default: undefined },
+        replacedAt: Date,
+        lastUsedAt: Date,
+      },
+    ],
     createdAt: { type: Date, required: true },
     updatedAt: { type: Date, required: true },
   },
@@ -94,9 +129,36 @@ export function partnersStore(connection: Connection) {
         .lean<PartnerDoc>();
     },
 
+    /** Records when keys, by hash, were last used. Times that are older than the recorded ones change nothing. */
+    async recordKeyUse(uses: readonly (readonly [hash: string, at: Date])[]): Promise<void> {
+      await model.bulkWrite(
+        uses.map(([hash, at]) => ({
+          updateOne: { filter: { 'keys.hash': hash }, update: { $max: { 'keys.$.lastUsedAt': at } } },
+        })),
+        { ordered: false, timestamps: false },
+      );
+    },
+
     /** Returns a page of partners, newest first. */
     async list(after: Position | null, limit: number): Promise<ListPage<PartnerDoc>> {
       return listPage<PartnerDoc>(model, { time: 'createdAt', indexed: {}, after, limit });
     },
+  };
+}
+
+const LEGACY_ID_LENGTH = 20;
+
+/** Returns a key's ID. For a key from an earlier version, which has no ID of its own, derives it from the hash. */
+export function keyIdOf({ id, hash }: Pick<PartnerKey, 'id' | 'hash'>): string {
+  return id ?? `key_${hash.slice(0, LEGACY_ID_LENGTH)}`;
+}
+
+/** Returns what a key may do. */
+export function grantOf({ scopes, allowedEventTypes, allowedIps, expiresAt }: PartnerKey): KeyGrant {
+  return {
+    scopes: scopes ?? KEY_SCOPES,
+    allowedEventTypes: allowedEventTypes ?? null,
+    allowedIps: allowedIps ?? null,
+    expiresAt: expiresAt ?? null,
   };
 }

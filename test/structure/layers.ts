@@ -25,6 +25,7 @@ export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
       'api/agents',
       'api/audit',
       'api/events',
+      'api/keys',
       'api/links',
       'api/openapi',
       'api/partners',

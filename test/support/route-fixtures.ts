@@ -55,6 +55,8 @@ export interface Prepared {
     applications: string[];
     application: Record<string, unknown>;
     changedPartner: string;
+    keys: string[];
+    leakedKey: string;
     deadLetters: string[];
   };
 }
@@ -181,11 +183,14 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
   const spawn = () => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' });
   const spawned = [await spawn(), await spawn()];
   const killed = await insertAgent(ctx.store, partner);
+  const newKey = (): Promise<{ keyId: string; apiKey: string }> => post('/keys', { name: 'Any' });
   const [ana, bea] = await Promise.all([newPerson(h), newPerson(h)]);
   const emails = { unknown: newEmail(), unconfirmed: newEmail() };
   await ctx.auth.signUp(emails.unconfirmed);
   const applied = [0, 1].map(() => post('/partners/applications', anApplication({ contactEmail: newEmail() }), ''));
   const { eventId: event, receiptId: receipt } = await eventAndReceipt(h, partner);
+  const keys = [await newKey(), await newKey(), await newKey()];
+  const leaked = await newKey();
   // Caches the keys, so that calls with these keys do not need MongoDB.
   for (const key of [agents.bot.apiKey, other.liveKey]) await client.post('/v1/resolve', key, { userExternalId: 'u' });
   return {
@@ -213,6 +218,8 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       applications: (await Promise.all(applied)).map(({ applicationId }) => applicationId as string),
       application: anApplication({ contactEmail: newEmail() }),
       changedPartner: changed.partnerId,
+      keys: keys.map(({ keyId }) => keyId),
+      leakedKey: leaked.apiKey,
       deadLetters: await deadLetters(h, 3),
     },
   };

@@ -20,8 +20,11 @@ export const FIELD_CODES: Record<string, string> = {
   TOO_LARGE: 'Reduce the size to the limit given in `message`.',
   INVALID_PATTERN: 'In the allowlist, use `mir.<category>.<action>`, `mir.<category>.*`, `mir.*` or `*`.',
   UNKNOWN_CATEGORY: 'In the allowlist, use a category from the catalog.',
-  ESCALATION: 'Do not request more permissions than the parent has.',
+  ESCALATION: 'Do not request more permissions than the parent has, or the key that creates the key.',
   INVALID_CURSOR: 'Pass `nextCursor` unchanged from the previous page of the same list.',
+  IN_THE_PAST: 'Use a time in the future.',
+  INVALID_IP_RANGE: 'Use an IP address or a CIDR range, such as `203.0.113.0/24`.',
+  INVALID_API_KEY: 'Send the whole key, including its last six characters, which are a checksum.',
   INVALID_ORIGIN: 'Use an origin: `https://` and a host name, without a path.',
 };
 

@@ -11,10 +11,12 @@ import {
 } from '../../../shared/domain/event';
 import { CODE_SECONDS } from '../../../shared/domain/link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
+import { KEY_SCOPE_MEANINGS, KEY_SCOPES } from '../../../shared/domain/scopes';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
 import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../shared/domain/rejected-event';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
 import { MAX_ROWS_AT_ONCE, MAX_ROWS_PER_MINUTE } from '../../../shared/rejections/record-rejections';
+import { MAX_KEYS_PER_ENVIRONMENT } from '../../keys/change-keys';
 import { MAX_PAGE_SIZE } from '../../http/paging';
 import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
 import { BYTES_PER_UNIT, IDS_PER_UNIT, ROWS_PER_UNIT } from '../../http/price';
@@ -71,6 +73,10 @@ function presetRows(): string {
     .join('\n');
 }
 
+function keyScopeRows(): string {
+  return KEY_SCOPES.map((scope) => `| \`${scope}\` | ${KEY_SCOPE_MEANINGS[scope]} |`).join('\n');
+}
+
 /**
  * Returns the values for the `{{placeholders}}` in the chapters: limits from the code that enforces them, and generated
  * tables.
@@ -103,10 +109,12 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     CODE_MINUTES: number(CODE_SECONDS / 60),
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
+    MAX_KEYS_PER_ENVIRONMENT: number(MAX_KEYS_PER_ENVIRONMENT),
     problems: problemTable(),
     fieldCodes: codeTable(FIELD_CODES),
     receiptCodes: codeTable(RECEIPT_CODES),
     eventTypes: eventTypeTables(catalog),
     presets: presetRows(),
+    key_scopes: keyScopeRows(),
   };
 }

@@ -4,7 +4,8 @@
 -- A key's path consists of its partner and then the agents from the root to the key's own agent.
 -- Every budget on the path is charged for each request, so the budget with the fewest tokens left limits the grant.
 --
--- KEYS[1]  credential row: hash with `run` (epoch), `path`, `scopes` and `body` (facts about the key)
+-- KEYS[1]  credential row: hash with `run` (epoch), `path`, `scopes`, `body` (facts about the key) and, if the key
+--          expires, `exp` (time in ms)
 -- KEYS[2]  open chunks of the tenant: sorted set of chunk IDs, scored by the time of acceptance
 -- KEYS[3]  partner's clock, which assigns all times below, except those of the budgets
 --          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
@@ -25,6 +26,7 @@
 --   HOLD               a row is fenced: wait and retry
 --   AGENT_KEY_REVOKED  the key is permanently revoked. The `path` of a tombstone contains this status.
 --                      Earlier versions treat the status as a node ID without a row, so they return MISS.
+--   API_KEY_EXPIRED    the key has expired, according to the partner's clock
 -- Otherwise, the script charges the requests and returns all of the following values. If the key is rejected, the status
 -- is `SCOPE` or the code in a node's row. Its requests are charged as if they were `part`, one unit is charged if there
 -- are no requests, and no chunk is marked as open.
@@ -38,7 +40,7 @@ local function hold(row)
   return {'HOLD'}
 end
 local epoch = server_epoch(ARGV[1])
-local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
+local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body', 'exp')
 if c[1] ~= epoch then return {'MISS'} end
 if c[2] == '' then return hold(KEYS[1]) end
 if c[2] == 'AGENT_KEY_REVOKED' then return {c[2]} end
@@ -59,9 +61,10 @@ for i, id in ipairs(ids) do
   caps[i] = tonumber(node[4])
   facts[i] = node[5]
 end
-if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then rejection = rejection or 'SCOPE' end
 if ARGV[6] ~= '' then caps[1] = tonumber(ARGV[6]) end
 local now, server = partner_clock(KEYS[3])
+if c[5] and now >= tonumber(c[5]) then return {'API_KEY_EXPIRED'} end
+if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then rejection = rejection or 'SCOPE' end
 local tokens = {}
 for i, cap in pairs(caps) do
   tokens[i] = cap

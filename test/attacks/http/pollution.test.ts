@@ -8,7 +8,7 @@ import { shareHarness } from '../../support/shared-harness';
 import { controlOf } from '../matrix/controls';
 import { fieldsOf } from '../matrix/parameters';
 import { MOUNTED_ROUTES } from '../matrix/mounted-routes';
-import { anEventOf, newAddress } from '../matrix/resources';
+import { anEventOf, createLeakedKeys, newAddress } from '../matrix/resources';
 import { changedOwners, fingerprint } from '../matrix/fingerprint';
 
 let mir: Harness;
@@ -16,6 +16,7 @@ let key: string;
 let otherKey: string;
 beforeAll(async () => {
   mir = await shareHarness('HTTP attacks', () => startHarnessForPeople({ workers: false }));
+  await createLeakedKeys(mir);
 });
 // Each test has its own budgets.
 beforeEach(async () => {

@@ -8,7 +8,7 @@ import { rawRequest, type RawResponse } from '../../support/raw-request';
 import { shareHarness } from '../../support/shared-harness';
 import { controlOf } from '../matrix/controls';
 import { MOUNTED_ROUTES } from '../matrix/mounted-routes';
-import { newAddress } from '../matrix/resources';
+import { createLeakedKeys, newAddress } from '../matrix/resources';
 
 const KIB = 1024;
 
@@ -16,6 +16,7 @@ let mir: Harness;
 let key: string;
 beforeAll(async () => {
   mir = await shareHarness('HTTP attacks', () => startHarnessForPeople({ workers: false }));
+  await createLeakedKeys(mir);
 });
 // Each test has its own budgets.
 beforeEach(async () => {

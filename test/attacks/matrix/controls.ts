@@ -1,6 +1,6 @@
 import type { AgentDoc } from '../../../shared/store/agents';
 import { anApplication } from '../../support/partners';
-import { anEventOf, unique } from './resources';
+import { anEventOf, nextLeakedKey, unique } from './resources';
 
 /** A request that succeeds. The matrix adds the IDs in its path. */
 export interface Control {
@@ -60,6 +60,13 @@ const CONTROLS: Record<string, Control> = {
   'POST /agents/:id/revoke': EMPTY,
   'POST /agents/:id/key/rotate': EMPTY,
   'POST /agents/:id/spawn': { body: () => ({ name: 'Child' }), onSelf: true },
+  'GET /partners/me': READ,
+  'GET /keys': READ,
+  'POST /keys': { body: () => ({ name: 'Any', scopes: ['keys:manage'] }) },
+  'POST /keys/revoke-leaked': { body: () => ({ apiKey: nextLeakedKey() }) },
+  'GET /keys/:id': READ,
+  'POST /keys/:id/rotate': EMPTY,
+  'POST /keys/:id/revoke': EMPTY,
   'GET /admin/applications': READ,
   'POST /admin/applications/:id/approve': { body: () => ({ plan: 'STANDARD' }) },
   'POST /admin/applications/:id/reject': { body: () => ({ reason: 'no fit' }) },

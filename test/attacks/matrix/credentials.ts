@@ -1,5 +1,7 @@
 import { WRITING_SCOPES, type RouteDoc } from '../../../api/http/route';
 import { PRESET_SCOPES, type Preset } from '../../../shared/domain/agent';
+import { scopeFor } from '../../../api/http/require-caller';
+import type { Scope } from '../../../shared/domain/scopes';
 import type { ProblemCode } from '../../../shared/errors';
 import type { Owner } from './resources';
 
@@ -19,6 +21,8 @@ export interface Credential {
   owner: Owner;
   /** The preset of an agent's key. */
   preset?: Preset;
+  /** The scopes of a partner key. Absent if it has all of them. */
+  scopes?: readonly Scope[];
   plan?: 'STANDARD';
   isAdmin?: true;
 }
@@ -27,9 +31,10 @@ export interface Credential {
 export function denialOf({ auth }: Pick<RouteDoc, 'auth'>, credential: Credential): Denial | null {
   if (auth.kind === 'public') return null;
   if (auth.kind === 'admin') return credential.isAdmin ? null : { status: 401, code: 'ADMIN_TOKEN_INVALID' };
-  const { rejection, preset, plan } = credential;
+  const { rejection, preset, plan, scopes } = credential;
   if (rejection) return rejection;
   if (preset && !PRESET_SCOPES[preset].includes(auth.scope)) return { status: 403, code: 'SCOPE_MISSING' };
+  if (scopes && !scopes.includes(scopeFor({ agent: false }, auth))) return { status: 403, code: 'SCOPE_MISSING' };
   const needsPlan = 'enterpriseOnly' in auth || (preset !== undefined && WRITING_SCOPES.has(auth.scope));
   if (needsPlan && plan === 'STANDARD') return { status: 403, code: 'ENTERPRISE_REQUIRED' };
   if (preset && 'partnerOnly' in auth) return { status: 403, code: 'HUMAN_REQUIRED' };

@@ -4,7 +4,7 @@ import { envOf, type Tenant } from '../../../shared/domain/ids';
 import type { Harness } from '../../support/harness';
 
 /** Fields that reads change. */
-const VOLATILE = new Set(['lastActivityAt']);
+const VOLATILE = new Set(['lastActivityAt', 'lastUsedAt']);
 
 type Doc = Record<string, unknown>;
 

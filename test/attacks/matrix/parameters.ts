@@ -11,6 +11,7 @@ export type Kind =
   | 'erasure'
   | 'user'
   | 'cursor'
+  | 'key'
   | 'application'
   | 'partner'
   | 'deadLetter';
@@ -34,6 +35,7 @@ const KIND_AFTER: Record<string, Kind> = {
   agents: 'agent',
   approvals: 'approval',
   cascades: 'cascade',
+  keys: 'key',
   events: 'event',
   receipts: 'receipt',
   erase: 'erasure',
@@ -64,6 +66,7 @@ const VALUES = new Set(
     'fromDepth fromAgentsPerRoot url accountLabel returnUrl state expiresInSeconds',
     'website contactEmail useCase plan limits eventsPerMinute requestsPerMinute',
     'queueSharePercent suspended allowedReturnOrigins env',
+    'scopes allowedIps expiresAt overlapSeconds includeCreated apiKey',
   ].flatMap((names) => names.split(' ')),
 );
 

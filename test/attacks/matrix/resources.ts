@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Env, envOf, type EventId, newChunkId, newId, type Tenant, tenantOf } from '../../../shared/domain/ids';
+import { newApiKey } from '../../../shared/domain/api-key';
+import type { PartnerKey } from '../../../shared/store/partners';
 import type { AgentDoc } from '../../../shared/store/agents';
 import type { CascadeDoc } from '../../../shared/store/cascades';
 import { register } from '../../support/agents';
@@ -98,6 +100,43 @@ async function newCascade(h: Harness, owner: Owner): Promise<string> {
   return cascade._id;
 }
 
+const leaked: string[] = [];
+/** More than the requests that report a leaked key. */
+const LEAKED_KEYS = 300;
+
+/** Returns a key that no request has reported yet. */
+export function nextLeakedKey(): string {
+  const key = leaked.pop();
+  if (key === undefined) throw new Error('raise LEAKED_KEYS in test/attacks/matrix/resources.ts');
+  return key;
+}
+
+/** Creates a partner with many keys for `nextLeakedKey`. */
+export async function createLeakedKeys(h: Harness): Promise<void> {
+  const { partnerId, key } = await h.partner();
+  const keys = Array.from({ length: LEAKED_KEYS }, () => newApiKey('live', key.tag));
+  const createdAt = new Date();
+  const docs = keys.map(({ hash, prefix }): PartnerKey => ({ env: 'live', id: newId('key'), hash, prefix, createdAt }));
+  await h.ctx.store.partners.model.updateOne({ _id: partnerId }, { $push: { keys: { $each: docs } } });
+  leaked.push(...keys.map((one) => one.key));
+}
+
+/** Longer than a request that names a key takes. Keys that are older make room for new ones. */
+const KEY_USED_WITHIN_MS = 20_000;
+
+/** Inserts a key that no credential exceeds. */
+async function newKey({ ctx }: Harness, { partner: { partnerId, key }, env }: Owner): Promise<string> {
+  const { model } = ctx.store.partners;
+  const { hash, prefix } = newApiKey(env, key.tag);
+  const id = newId('key');
+  const createdAt = new Date();
+  const inserted: PartnerKey = { env, id, name: 'Inserted', hash, prefix, createdAt, scopes: ['keys:manage'] };
+  const before = new Date(createdAt.getTime() - KEY_USED_WITHIN_MS);
+  await model.updateOne({ _id: partnerId }, { $pull: { keys: { name: 'Inserted', createdAt: { $lt: before } } } });
+  await model.updateOne({ _id: partnerId }, { $push: { keys: inserted } });
+  return id;
+}
+
 /** Creates resources. `changes` are fields of an agent. */
 export type NewResource = (kind: Exclude<Kind, 'cursor'>, owner: Owner, changes?: Partial<AgentDoc>) => Promise<string>;
 
@@ -119,6 +158,8 @@ export function resourcesOf(h: Harness): NewResource {
       }
       case 'cascade':
         return newCascade(h, owner);
+      case 'key':
+        return newKey(h, owner);
       case 'event':
         return newEvent(h, owner);
       case 'receipt':

@@ -1,6 +1,7 @@
 import { openOperatorSession } from '../../../api/web/console/session';
 import { PRESETS } from '../../../shared/domain/agent';
 import { newApiKey } from '../../../shared/domain/api-key';
+import { KEY_SCOPES } from '../../../shared/domain/scopes';
 import { newPartnerTag } from '../../../shared/domain/ids';
 import type { ProblemCode } from '../../../shared/errors';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
@@ -8,7 +9,7 @@ import { asAdmin } from '../../support/partners';
 import { confirmedAccount, PASSWORD } from '../../support/people';
 import { waitUntil } from '../../support/wait-until';
 import type { Credential, Denial } from './credentials';
-import { newAgentOf, newOwner, type Owner, resourcesOf, unique } from './resources';
+import { createLeakedKeys, newAgentOf, newOwner, type Owner, resourcesOf, unique } from './resources';
 
 const AMBIGUOUS: Denial = { status: 400, code: 'API_KEY_AMBIGUOUS' };
 const MISSING: Denial = { status: 401, code: 'API_KEY_MISSING' };
@@ -30,7 +31,13 @@ export interface World {
 /** Creates partners, agents, a person and an operator, with one credential of each kind. The workers must be running. */
 export async function newWorld(h: Harness): Promise<World> {
   const { ctx, client } = h;
-  const [own, other, blocked, downgraded] = await Promise.all([h.partner(), h.partner(), h.partner(), h.partner()]);
+  const [own, other, blocked, downgraded, limited] = await Promise.all([
+    h.partner(),
+    h.partner(),
+    h.partner(),
+    h.partner(),
+    h.partner(),
+  ]);
   const owners = {
     live: await newOwner(h, own, 'live'),
     test: await newOwner(h, own, 'test'),
@@ -38,6 +45,8 @@ export async function newWorld(h: Harness): Promise<World> {
     foreignTest: await newOwner(h, other, 'test'),
     blocked: await newOwner(h, blocked, 'live'),
     downgraded: await newOwner(h, downgraded, 'live'),
+    // A partner of its own, because the requests of its many keys share a control budget.
+    limited: await newOwner(h, limited, 'live'),
   };
   const { live } = owners;
   const changes = { preset: 'ADMIN' } as const;
@@ -68,7 +77,7 @@ export async function newWorld(h: Harness): Promise<World> {
   own.liveKey = live.key;
   const create = resourcesOf(h);
   const prepared: Owner['prepared'] = {};
-  for (const kind of ['agent', 'approval', 'cascade', 'event', 'receipt', 'erasure'] as const) {
+  for (const kind of ['agent', 'approval', 'cascade', 'event', 'receipt', 'erasure', 'key'] as const) {
     prepared[kind] = await create(kind, owners.blocked);
   }
   owners.blocked.prepared = prepared;
@@ -88,6 +97,23 @@ export async function newWorld(h: Harness): Promise<World> {
     const created = await newAgentOf(h, owner, { preset });
     return key(name, created.apiKey, null, { owner: { ...owner, agent: created }, preset, ...more });
   };
+  await createLeakedKeys(h);
+  const newKey = async (body: object): Promise<{ keyId: string; apiKey: string }> =>
+    (await client.post('/v1/keys', limited.liveKey, { name: 'Restricted', ...body })).body;
+  const restricted = await Promise.all(
+    KEY_SCOPES.map(async (scope) => {
+      const { apiKey } = await newKey({ scopes: [scope] });
+      return key(`a key with only ${scope}`, apiKey, null, { scopes: [scope], owner: owners.limited });
+    }),
+  );
+  const { apiKey: distant } = await newKey({ scopes: KEY_SCOPES, allowedIps: ['192.0.2.0/24'] });
+  const { apiKey: expired, keyId: expiredId } = await newKey({});
+  await ctx.store.partners.model.updateOne(
+    { _id: limited.partnerId, 'keys.id': expiredId },
+    { $set: { 'keys.$.expiresAt': new Date() } },
+  );
+  const { apiKey: revokedKey, keyId: revokedId } = await newKey({});
+  await client.post(`/v1/keys/${revokedId}/revoke`, limited.liveKey, {});
   const suspended = (code: ProblemCode): Denial => ({ status: 403, code });
   return {
     ...owners,
@@ -126,6 +152,12 @@ export async function newWorld(h: Harness): Promise<World> {
       }),
       of('an operator session', { cookie: openOperatorSession(ctx, Date.now()).split(';')[0]! }, MISSING),
       of("a person's session", { cookie: await personCookie(h) }, MISSING),
+      key('a key that may be used only from other addresses', distant, suspended('IP_NOT_ALLOWED'), {
+        owner: owners.limited,
+      }),
+      key('an expired key', expired, { status: 401, code: 'API_KEY_EXPIRED' }, { owner: owners.limited }),
+      key('a revoked key', revokedKey, INVALID, { owner: owners.limited }),
+      ...restricted,
       key('the live key', live.key, null),
       key('the test key', own.testKey, null, { owner: owners.test }),
       key("another partner's live key", other.liveKey, null, { owner: owners.foreign }),

@@ -3,7 +3,8 @@ import type { Harness } from '../../support/harness';
 import { type OpenApiDocument, type Operation, readOpenApi } from '../../support/openapi';
 import { sharedHarness } from '../../support/shared-harness';
 
-const MAX_BYTES = 250 * 1024;
+/** Definitions that are repeated instead of shared would exceed it. */
+const MAX_BYTES_PER_OPERATION = 5 * 1024;
 
 let mir: Harness;
 let raw: OpenApiDocument;
@@ -41,7 +42,7 @@ const operations = (): [string, Operation][] =>
 
 describe('OpenAPI components', () => {
   it('keeps the OpenAPI document within its size limit', () => {
-    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_BYTES);
+    expect(Buffer.byteLength(text) / operations().length).toBeLessThanOrEqual(MAX_BYTES_PER_OPERATION);
   });
 
   it('defines every object in requests and responses as a named schema', () => {

@@ -14,7 +14,7 @@ const CHAPTERS = 'api/web/guide/chapters';
 const beginnings = new Set(PARTNER_ROUTES.map(({ path }) => /^\/partners\/\w+|^\/[\w-]+/.exec(path)![0]));
 /** Matches a partner route without /v1, but not admin routes or source folders. */
 const BARE = new RegExp(
-  `\\S*(?<!/v1(?:/[\\w-]+)*|/admin|\\b(?:api|workers|shared|deploy|test|docs))(?:${[...beginnings].join('|')})(?![\\w-])\\S*`,
+  `\\S*(?<!/v1(?:/[\\w-]+)*|/admin(?:/[\\w{}:-]+)*|\\b(?:api|workers|shared|deploy|test|docs))(?:${[...beginnings].join('|')})(?![\\w-])\\S*`,
   'g',
 );
 const bareIn = (text: string): string[] => text.match(BARE) ?? [];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createActivityRecorder } from '../../../../shared/authz/record-activity';
-import { createApiContext } from '../../../../api/context';
+import { type ActivityRecorder, createActivityRecorder } from '../../../../shared/authz/record-activity';
+import { type ApiContext, createApiContext } from '../../../../api/context';
 import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { startSecondApi } from '../../../support/partners';
@@ -17,6 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
+/** Returns a recorder that saves only when a test flushes or closes it. */
+const recorderOf = ({ store, log }: ApiContext): ActivityRecorder =>
+  createActivityRecorder({ save: (times) => store.agents.recordActivity(times), flushEveryMs: 3_600_000, log });
 const lastActivityOf = async (agentId: string): Promise<Date | null> =>
   (await h.ctx.store.agents.model.findById(agentId).lean())!.lastActivityAt;
 
@@ -42,7 +45,7 @@ describe('an agent’s lastActivityAt', () => {
 
   it('never moves an agent’s lastActivityAt backward', async () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
-    const recorder = createActivityRecorder(h.ctx);
+    const recorder = recorderOf(h.ctx);
     recorder.record(agentId, 2_000);
     recorder.record(agentId, 1_000);
     await recorder.flush();
@@ -55,7 +58,7 @@ describe('an agent’s lastActivityAt', () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
     const disconnected = await createApiContext(await openRuntime(readConfig(h.env), 'api'));
     await disconnected.store.connection.close();
-    const recorder = createActivityRecorder(disconnected);
+    const recorder = recorderOf(disconnected);
     recorder.record(agentId, 5_000);
     await recorder.flush();
     await disconnected.store.connection.openUri(h.env['MONGO_URL']!);
@@ -65,7 +68,7 @@ describe('an agent’s lastActivityAt', () => {
   });
 
   it('records activity for more agents than fit in one write', async () => {
-    const recorder = createActivityRecorder(h.ctx);
+    const recorder = recorderOf(h.ctx);
     const agents = await Promise.all(Array.from({ length: 20 }, () => insertAgent(h.ctx.store, partner)));
     for (let n = 0; n < 2_500; n += 1) recorder.record(`agt_live_unknown_${n}`, 1);
     for (const { agentId } of agents) recorder.record(agentId, 3_000);

@@ -182,7 +182,7 @@ describe('PATCH /admin/partners/:id', () => {
   it('returns a partner without its key hashes, and 404 for an unknown partner', async () => {
     const { partnerId } = await h.partner();
     const { body } = await asAdmin(h.client, 'GET', `/partners/${partnerId}`);
-    expect(Object.keys(body.keys[0]).sort()).toEqual(['createdAt', 'env', 'prefix']);
+    expect(Object.keys(body.keys[0]).sort()).toEqual(['createdAt', 'env', 'expiresAt', 'keyId', 'name', 'prefix']);
     expect((await asAdmin(h.client, 'GET', '/partners/prt_none')).status).toBe(404);
   });
 });

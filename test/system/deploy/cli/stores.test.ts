@@ -43,7 +43,9 @@ describe('database connections of the CLI', () => {
   it('uses the keyspace of the running `npm start`, so that a suspension takes effect there', async () => {
     const { partnerId, liveKey } = await h.partner();
     expect(await statusWith(h.client, liveKey)).toBe(200);
-    expect((await cli({ DATA_DIR: dataDir }, 'partners', 'suspend', partnerId)).code).toBe(0);
+    expect(
+      (await cli({ DATA_DIR: dataDir }, 'partners', 'suspend', partnerId, '--reason', 'fraud', '--yes')).code,
+    ).toBe(0);
     expect(await statusWith(h.client, liveKey)).toBe(403);
   });
 

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { Env, PartnerId } from '../../shared/domain/ids';
+import { keyIdOf, type PartnerDoc, type PartnerKey } from '../../shared/store/partners';
+import { type AuditContext, auditContextForCaller } from '../db/audit-context';
+import type { AuthorityDeps } from '../db/change-authority';
+import { readIdempotencyKey } from '../http/idempotency-key';
+import { noQuery } from '../http/no-query';
+import { route } from '../http/route';
+import { idParams } from '../http/schemas';
+import { changeKeys, findKey, keysOf, ownKey } from './change-keys';
+import { auditedKey, revokeKeyInput } from './key-schemas';
+
+interface RevokedKeys {
+  revokedKeyIds: string[];
+  /** Keys that descend from the revoked key and still work. */
+  remainingKeyIds: string[];
+}
+
+/** What to revoke in an environment: entries, and with `includeCreated` all keys that descend from theirs. */
+interface Revocation {
+  env: Env;
+  choose: (before: PartnerDoc) => readonly PartnerKey[];
+  includeCreated: boolean;
+  reason: string | undefined;
+}
+
+/** Revokes entries of a partner's keys. When this resolves, every process rejects them. */
+export async function revokeKeys(
+  deps: AuthorityDeps,
+  partnerId: PartnerId,
+  auditContext: AuditContext,
+  { env, choose, includeCreated, reason }: Revocation,
+): Promise<RevokedKeys> {
+  let result!: RevokedKeys;
+  await changeKeys(deps, partnerId, auditContext, (before) => {
+    const chosen = choose(before);
+    const [first] = chosen;
+    const keyId = keyIdOf(first!);
+    const created = before.keys.filter((key) => key.env === env && key.creators?.includes(keyId));
+    const ended = new Set([...chosen, ...(includeCreated ? created : [])]);
+    const keys = before.keys.filter((key) => !ended.has(key));
+    const left = new Set(keysOf({ keys }, env, auditContext.at).map(({ current }) => keyIdOf(current)));
+    const ids = new Set([...ended].map(keyIdOf));
+    result = {
+      revokedKeyIds: [...ids].filter((id) => !left.has(id)),
+      remainingKeyIds: [...new Set(created.map(keyIdOf))].filter((id) => left.has(id)),
+    };
+    const key = { env, target: keyId, before: auditedKey(first!), after: { ...result } };
+    return { keys, action: 'key.revoked', reason, key };
+  });
+  return result;
+}
+
+export const revokeKeyRoute = route({
+  operationId: 'revokeKey',
+  method: 'POST',
+  path: '/keys/:id/revoke',
+  v1Only: true,
+  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: false, budget: 'control' },
+  tag: 'Keys',
+  summary: 'Revoke an API key',
+  description: 'In force in every process before the response is sent. A revoked key cannot be restored.',
+  params: idParams,
+  query: noQuery,
+  body: revokeKeyInput,
+  bodyOptional: true,
+  idempotencyKey: true,
+  answers: {
+    200: {
+      description: 'What was revoked, and which keys that descend from the key still work',
+      schema: z
+        .object({
+          revokedKeyIds: z.array(z.string()).describe('Keys that no longer work.'),
+          remainingKeyIds: z.array(z.string()).describe('Keys that descend from this key and still work.'),
+        })
+        .meta({ id: 'RevokedKeys' }),
+    },
+  },
+  problems: ['NOT_FOUND'],
+  handle: async (call) => {
+    readIdempotencyKey(call);
+    const { ctx, body, caller, params } = call;
+    const { partnerId, env } = caller.admission.credential;
+    const auditContext = auditContextForCaller(call);
+    const choose = (before: PartnerDoc): PartnerKey[] => {
+      ownKey(before, caller, auditContext.at);
+      const { current, replaced } = findKey(before, env, params.id, auditContext.at);
+      return [current, ...replaced];
+    };
+    return {
+      status: 200,
+      body: await revokeKeys(ctx, partnerId, auditContext, { env, choose, ...body, reason: body.reason }),
+    };
+  },
+});
