@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseApiKey, type ParsedApiKey } from '../../shared/domain/api-key';
+import { API_KEY_FORMAT, parseApiKey, type ParsedApiKey } from '../../shared/domain/api-key';
 import type { PartnerDoc, PartnerKey } from '../../shared/store/partners';
 import { killSubtree } from '../agents/kill-subtree';
 import type { ApiContext } from '../context';
@@ -21,11 +21,22 @@ const BY_ADDRESS: ThrottleRule = {
 };
 
 const input = z
-  .strictObject({ apiKey: z.string().max(MAX_KEY_LENGTH).describe('The whole key, as you found it.') })
+  .strictObject({
+    apiKey: z
+      .string()
+      .trim()
+      .max(MAX_KEY_LENGTH)
+      .regex(API_KEY_FORMAT)
+      .describe('The whole key, as you found it.')
+      .meta({ examples: [`mir_test_abcdefghijkm_${'0'.repeat(49)}`] }),
+  })
   .meta({ id: 'RevokeLeakedKeyRequest' });
 
 function notFound(): PublicError {
-  return new PublicError('NOT_FOUND', 'No active API key matches. It may have been revoked already.');
+  return new PublicError(
+    'NOT_FOUND',
+    'No active API key matches. It may have been revoked already. Check that you copied the whole key.',
+  );
 }
 
 /** Revokes an agent's key by killing the agent and everything it created, or exactly this secret of a partner key. */
@@ -72,12 +83,8 @@ export const revokeLeakedKeyRoute = route({
   problems: ['NOT_FOUND', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, body, ip, requestId }) => {
     await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
-    const key = parseApiKey(body.apiKey.trim());
-    if (!key) {
-      throw new PublicError('VALIDATION_FAILED', 'This is not a complete MIR API key.', {
-        errors: [{ path: 'apiKey', code: 'INVALID_API_KEY', message: 'Must be a whole key, including its checksum.' }],
-      });
-    }
+    const key = parseApiKey(body.apiKey);
+    if (!key) throw notFound();
     await revokeLeaked(ctx, key, { actor: { kind: 'FINDER' }, requestId, at: new Date() });
     return { status: 200, body: { revoked: true } };
   },

@@ -9,7 +9,10 @@ const SECRET_LENGTH = 43;
 /** Number of base62 digits in a CRC-32. */
 const CRC_LENGTH = 6;
 const PREFIX_SHOWN = 8;
-const FORMAT = new RegExp(`^mir_(live|test)_(agent_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`);
+/** The form of a key. Its last six characters are a checksum, which `parseApiKey` checks. */
+export const API_KEY_FORMAT = new RegExp(
+  `^mir_(live|test)_(agent_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`,
+);
 
 /** The parts of a well-formed API key, whether or not the key exists. */
 export interface ParsedApiKey {
@@ -53,7 +56,7 @@ function hashApiKey(key: string): string {
 
 /** Parses a key. Returns null if its format or checksum is wrong, so mistyped keys do not cause lookups. */
 export function parseApiKey(key: string): ParsedApiKey | null {
-  const match = FORMAT.exec(key);
+  const match = API_KEY_FORMAT.exec(key);
   if (!match) return null;
   if (checksum(key.slice(0, -CRC_LENGTH)) !== key.slice(-CRC_LENGTH)) return null;
   const tag = match[3]!;

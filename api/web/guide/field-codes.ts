@@ -24,7 +24,6 @@ export const FIELD_CODES: Record<string, string> = {
   INVALID_CURSOR: 'Pass `nextCursor` unchanged from the previous page of the same list.',
   IN_THE_PAST: 'Use a time in the future.',
   INVALID_IP_RANGE: 'Use an IP address or a CIDR range, such as `203.0.113.0/24`.',
-  INVALID_API_KEY: 'Send the whole key, including its last six characters, which are a checksum.',
   INVALID_ORIGIN: 'Use an origin: `https://` and a host name, without a path.',
 };
 
