@@ -1,3 +1,4 @@
+import { groupBy } from '../../shared/domain/group-by';
 import type { Env } from '../../shared/domain/ids';
 import { keyIdOf, type PartnerDoc, type PartnerKey } from '../../shared/store/partners';
 import type { AuditContext } from '../db/audit-context';
@@ -17,15 +18,16 @@ export interface KeyEntries {
   replaced: PartnerKey[];
 }
 
-/** Groups the keys of an environment, oldest first. Leaves out replaced secrets that no longer work. */
+/**
+ * Groups the keys of an environment, oldest first. Leaves out replaced secrets that no longer work. If the current secret
+ * was reported as leaked, the latest of the replaced ones takes its place, so that the key can still be revoked.
+ */
 export function keysOf({ keys }: Pick<PartnerDoc, 'keys'>, env: Env, now: Date): KeyEntries[] {
-  const own = keys.filter((key) => key.env === env);
-  return own
-    .filter(({ replacedAt }) => replacedAt === undefined)
-    .map((current) => ({
-      current,
-      replaced: own.filter((key) => key.replacedAt && key.expiresAt! > now && keyIdOf(key) === keyIdOf(current)),
-    }));
+  const working = keys.filter((key) => key.env === env && (key.replacedAt === undefined || key.expiresAt! > now));
+  return groupBy(working, keyIdOf).map((entries) => {
+    const current = entries.find(({ replacedAt }) => replacedAt === undefined) ?? entries.at(-1)!;
+    return { current, replaced: entries.filter((entry) => entry !== current) };
+  });
 }
 
 /** Returns the keys without the entries that no longer matter. */

@@ -52,6 +52,12 @@ async function rotateKey(deps: AuthorityDeps, call: Rotation): Promise<{ entries
     if (isOwn && own.replacedAt) {
       throw new PublicError('CONFLICT', 'Your secret was already replaced. Use the current secret to rotate the key.');
     }
+    if (current.replacedAt) {
+      throw new PublicError(
+        'CONFLICT',
+        'The current secret of this key was reported as leaked. Create another key, then revoke this one.',
+      );
+    }
     const { lastUsedAt: _unused, ...rights } = current;
     const entry: PartnerKey = { ...rights, id: keyIdOf(current), hash, prefix, createdAt: now };
     const rest = before.keys.filter((key) => key !== current && !replaced.includes(key));

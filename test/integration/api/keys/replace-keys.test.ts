@@ -129,6 +129,18 @@ describe('POST /v1/keys/revoke-leaked', () => {
     expect(entry).toMatchObject({ actor: { kind: 'FINDER' }, reason: expect.stringContaining('leaked') });
   });
 
+  it('keeps a previous secret that still works in the list, so that its partner can revoke it', async () => {
+    const { keyId, apiKey } = await created();
+    const { body: rotated } = await mir.client.post(`/v1/keys/${keyId}/rotate`, partner.liveKey, {});
+    await mir.client.post('/v1/keys/revoke-leaked', undefined, { apiKey: rotated.apiKey });
+    expect([await statusWith(apiKey), await statusWith(rotated.apiKey)]).toEqual([200, 401]);
+    expect(await idsOf()).toContain(keyId);
+    expectProblem(await mir.client.post(`/v1/keys/${keyId}/rotate`, partner.liveKey, {}), 409, 'CONFLICT');
+    const { body } = await mir.client.post(`/v1/keys/${keyId}/revoke`, partner.liveKey, {});
+    expect(body).toEqual({ revokedKeyIds: [keyId], remainingKeyIds: [] });
+    expect(await statusWith(apiKey)).toBe(401);
+  });
+
   it('rejects a text that is not a whole key, and limits the reports of an address', async () => {
     const report = (text: string) =>
       mir.client.post('/v1/keys/revoke-leaked', undefined, { apiKey: text }, { 'x-forwarded-for': '192.0.2.77' });
