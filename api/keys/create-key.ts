@@ -3,6 +3,7 @@ import { newId, tagOf } from '../../shared/domain/ids';
 import { grantOfNewKey, type KeyGrant, rightsBeyond } from '../../shared/domain/partner-key';
 import type { FieldError } from '../../shared/errors';
 import { grantOf, keyIdOf, type PartnerKey } from '../../shared/store/partners';
+import { unknownTypes } from '../agents/input-schemas';
 import { auditContextForCaller } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
 import { readIdempotencyKey } from '../http/idempotency-key';
@@ -10,14 +11,7 @@ import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { type Call, route } from '../http/route';
 import { changeKeys, ownKey, requireRoom } from './change-keys';
-import {
-  auditedKey,
-  createdKeySchema,
-  type CreateKeyInput,
-  createKeyInput,
-  newKeyErrors,
-  presentKey,
-} from './key-schemas';
+import { auditedKey, createdKeySchema, type CreateKeyInput, createKeyInput, presentKey } from './key-schemas';
 
 /** Maximum number of keys that a key descends from. */
 const MAX_CREATORS = 8;
@@ -34,16 +28,20 @@ function requireNoMore(creator: KeyGrant, grant: KeyGrant, now: Date): void {
       },
     );
   }
-  const useless: FieldError[] = [];
+  const problems: FieldError[] = [];
   if (grant.expiresAt && grant.expiresAt <= now) {
-    useless.push({ path: 'expiresAt', code: 'IN_THE_PAST', message: 'Must be in the future.' });
+    problems.push({ path: 'expiresAt', code: 'IN_THE_PAST', message: 'Must be in the future.' });
   }
   if (grant.scopes.length === 0) {
-    useless.push({ path: 'scopes', code: 'REQUIRED', message: 'Your key has no scope to inherit. Name at least one.' });
+    problems.push({
+      path: 'scopes',
+      code: 'REQUIRED',
+      message: 'Your key has no scope to inherit. Name at least one.',
+    });
   }
-  if (useless.length > 0) {
+  if (problems.length > 0) {
     throw new PublicError('VALIDATION_FAILED', 'The key could not do anything. Fix the fields in `errors`.', {
-      errors: useless,
+      errors: problems,
     });
   }
 }
@@ -107,7 +105,7 @@ export const createKeyRoute = route({
     'A key never grants more than the key that creates it. What you do not name is inherited from your key, except the scopes `keys:manage` and `agents:approve`.',
   query: noQuery,
   body: createKeyInput,
-  check: newKeyErrors,
+  check: unknownTypes,
   idempotencyKey: true,
   answers: {
     201: { description: 'The key, whose secret is shown only once', schema: createdKeySchema, headers: ['Location'] },

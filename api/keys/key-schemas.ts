@@ -1,15 +1,13 @@
 import { z } from 'zod';
-import type { Catalog } from '../../shared/domain/catalog';
+import { MAX_ALLOWED_EVENT_TYPES } from '../../shared/domain/agent';
 import { normalizedIpRange } from '../../shared/domain/partner-key';
 import { KEY_SCOPES } from '../../shared/domain/scopes';
 import { lineSchema } from '../../shared/domain/line';
-import type { FieldError } from '../../shared/errors';
 import { grantOf, keyIdOf, type PartnerKey } from '../../shared/store/partners';
-import { unknownTypes } from '../agents/input-schemas';
+import { allowPatternSchema } from '../agents/input-schemas';
 import { environmentSchema, reasonSchema } from '../http/schemas';
 
 const MAX_NAME_LENGTH = 120;
-const MAX_EVENT_TYPES = 50;
 const MAX_IP_RANGES = 50;
 const MAX_IP_LENGTH = 64;
 const SECONDS_PER_DAY = 24 * 3_600;
@@ -39,9 +37,9 @@ export const createKeyInput = z
       .optional()
       .describe('Defaults to the scopes of your key, without `keys:manage` and `agents:approve`.'),
     allowedEventTypes: z
-      .array(lineSchema(MAX_IP_LENGTH).meta({ examples: ['mir.transaction.*'] }))
+      .array(allowPatternSchema)
       .min(1)
-      .max(MAX_EVENT_TYPES)
+      .max(MAX_ALLOWED_EVENT_TYPES)
       .optional()
       .describe('Event types that the key may submit. By default, those of your key.'),
     allowedIps: z
@@ -73,11 +71,6 @@ export const revokeKeyInput = z
     reason: reasonSchema.optional(),
   })
   .meta({ id: 'RevokeKeyRequest' });
-
-/** Returns the errors that the schema of a new key cannot express. `body` may have any shape. */
-export function newKeyErrors(ctx: { catalog: Catalog }, body: unknown): FieldError[] {
-  return unknownTypes(ctx, body);
-}
 
 const time = z.iso.datetime();
 

@@ -43,11 +43,20 @@ function isWithin([inner, innerBits]: Range, [outer, outerBits]: Range): boolean
   return inner.kind() === outer.kind() && innerBits >= outerBits && inner.match(outer, outerBits);
 }
 
+/** Parsed ranges by the list that they were parsed from, because every request with a restricted key needs them. */
+const parsed = new WeakMap<readonly string[], Range[]>();
+
+function rangesOf(texts: readonly string[]): Range[] {
+  let ranges = parsed.get(texts);
+  if (!ranges) parsed.set(texts, (ranges = texts.map(rangeOf)));
+  return ranges;
+}
+
 /** Returns whether a key with these ranges may be used from an address. */
 export function allowsIp(ranges: readonly string[], ip: string): boolean {
   if (!ipaddr.isValid(ip)) return false;
   const address = rangeOf(ip);
-  return ranges.some((range) => isWithin(address, rangeOf(range)));
+  return rangesOf(ranges).some((range) => isWithin(address, range));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { hash as sha256 } from 'node:crypto';
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Env, PartnerId } from '../domain/ids';
 import type { KeyGrant } from '../domain/partner-key';
@@ -148,9 +149,9 @@ export function partnersStore(connection: Connection) {
 
 const LEGACY_ID_LENGTH = 20;
 
-/** Returns a key's ID. For a key from an earlier version, which has no ID of its own, derives it from the hash. */
+/** Returns a key's ID. For a key from an earlier version, derives the ID from the hash, without revealing the hash. */
 export function keyIdOf({ id, hash }: Pick<PartnerKey, 'id' | 'hash'>): string {
-  return id ?? `key_${hash.slice(0, LEGACY_ID_LENGTH)}`;
+  return id ?? `key_${sha256('sha256', `key-id:${hash}`).slice(0, LEGACY_ID_LENGTH)}`;
 }
 
 /** Returns what a key may do. */
