@@ -3,7 +3,7 @@ import type { Runtime } from '../../shared/runtime';
 import { withDeadline } from '../../shared/concurrency/deadline';
 import { MirError, storeUnavailable } from '../../shared/errors';
 import { isStoreOutage } from '../../shared/store/errors';
-import type { QueuedMailDoc } from '../../shared/store/queued-mails';
+import type { PersonMail } from '../../shared/store/queued-mails';
 import { readCookie } from './cookies';
 import { type ProviderCall, providerUnavailable, type ProviderLogIn, providerLogIn } from './provider-log-in';
 import { oidcPlugins } from './oidc';
@@ -12,9 +12,6 @@ import { type BetterAuth, buildBetterAuth, sessionCookieName } from './better-au
 
 /** Must exceed the duration of the slowest call: one that waits to hash a password while the database is slow. */
 const CALL_TIMEOUT_MS = 15_000;
-
-/** An email to an identity. The worker chooses its text and creates its link. */
-export type AuthMail = Pick<QueuedMailDoc, 'identityId' | 'reason'>;
 
 /** The session of a logged-in person. */
 export interface Session {
@@ -45,13 +42,13 @@ export interface AccountAuth extends ProviderLogIn {
    * Signs up an address without a password and returns the email to send; the recipient chooses the password. Each
    * repeated call returns another email. Only the email reveals whether the address was already registered.
    */
-  signUp(email: string): Promise<AuthMail>;
+  signUp(email: string): Promise<PersonMail>;
   /** Starts a session with a new ID, which prevents session fixation. */
   logIn(email: string, password: string): Promise<{ cookies: string[] } | 'WRONG' | 'UNVERIFIED'>;
   /** Ends the session in the database. Returns the cookies that remove the session from the browser. */
   logOut(cookie: string): Promise<string[]>;
   /** Returns the email for choosing a new password, or null if the address is unknown. */
-  askReset(email: string): Promise<AuthMail | null>;
+  askReset(email: string): Promise<PersonMail | null>;
   /** Returns the address whose password an emailed link can set, or null if the link is no longer valid. */
   ownerOfLink(token: string): Promise<string | null>;
   /** Sets the password, which also verifies the address. Ends all sessions and all other emailed links. */

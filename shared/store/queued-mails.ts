@@ -1,13 +1,29 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
+import type { PartnerId } from '../domain/ids';
+
+/** Why a partner gets an email. */
+export type NoticeReason = 'WEBHOOK_DISABLED' | 'KEY_LEAKED';
+
+/** An email to the people who are responsible for a partner. */
+export interface NoticeMail {
+  reason: NoticeReason;
+  recipientId: PartnerId;
+  /** Values in the text, such as the name of a key. Never a secret, an address or a user's ID. */
+  facts: Record<string, string>;
+}
+
+/** An email about a person's own account. */
+export interface PersonMail {
+  reason: 'SIGN_UP' | 'RESET';
+  identityId: string;
+}
 
 /**
- * An email that a person requested and that is not sent yet. The row is the outbox. It contains no address, text or
- * token: the worker reads the address of the identity and creates the token when it sends the email.
+ * An email that is not sent yet. The row is the outbox. It contains no address, text or token: the worker reads the
+ * recipient's address and creates the token when it sends the email.
  */
-export interface QueuedMailDoc {
+export type QueuedMailDoc = (PersonMail | NoticeMail) & {
   _id: string;
-  identityId: string;
-  reason: 'SIGN_UP' | 'RESET';
   /** Path to open after login, encrypted, because it can contain the token of an invitation. */
   next?: string;
   /** Attempts that have not reported a result: the current one, and those whose workers died. */
@@ -16,7 +32,7 @@ export interface QueuedMailDoc {
   nextLookAt: Date;
   /** When MIR gives up. The person must then request a new email. */
   expireAt: Date;
-}
+};
 
 export type DueMail = Pick<QueuedMailDoc, '_id' | 'nextLookAt'>;
 
@@ -29,13 +45,15 @@ const schema = new Schema<QueuedMailDoc>(
   {
     _id: String,
     identityId: String,
+    recipientId: String,
     reason: String,
+    facts: Schema.Types.Mixed,
     next: String,
     openAttempts: Number,
     nextLookAt: Date,
     expireAt: Date,
   },
-  { collection: 'queued_mails', versionKey: false, strict: 'throw' },
+  { collection: 'queued_mails', versionKey: false, strict: 'throw', minimize: false },
 );
 schema.index({ nextLookAt: 1 });
 schema.index({ identityId: 1 });
@@ -46,9 +64,14 @@ export function queuedMailsStore(connection: Connection) {
   return {
     model,
 
-    async insert(mail: Pick<QueuedMailDoc, '_id' | 'identityId' | 'reason' | 'next'>, now: Date): Promise<void> {
+    async insert(
+      mail: (PersonMail | NoticeMail) & Pick<QueuedMailDoc, '_id' | 'next'>,
+      now: Date,
+      session?: ClientSession,
+    ): Promise<void> {
       const expireAt = new Date(now.getTime() + EXPIRES_AFTER_MS);
-      await model.create({ ...mail, openAttempts: 0, nextLookAt: now, expireAt });
+      const row = { ...mail, openAttempts: 0, nextLookAt: now, expireAt };
+      await model.create([row], session ? { session } : {});
     },
 
     /** Returns the approximate number of waiting emails. */

@@ -10,6 +10,7 @@ export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'process', folders: ['shared/concurrency', 'shared/process'] },
   { name: 'stores', folders: ['shared/redis', 'shared/store'] },
   { name: 'state', folders: ['shared/cache', 'shared/locks', 'shared/queue', 'shared/rejections'] },
+  { name: 'emails', folders: ['shared/mails'] },
   { name: 'authorization', folders: ['shared/authz'] },
   { name: 'runtime', folders: ['shared/runtime.ts'] },
   { name: 'worker jobs', folders: ['workers/queue-worker.ts', 'workers/*'] },

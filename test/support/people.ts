@@ -1,4 +1,4 @@
-import type { AuthMail } from '../../api/accounts/auth';
+import type { PersonMail } from '../../shared/store/queued-mails';
 import { freePort } from '../../deploy/local/ports';
 import { newId } from '../../shared/domain/ids';
 import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
@@ -63,7 +63,7 @@ export async function signUpAndConfirm(
 }
 
 /** Returns the token that the worker would email. Does not send an email. */
-export async function tokenIn({ ctx }: Pick<Harness, 'ctx'>, mail: AuthMail | null): Promise<string> {
+export async function tokenIn({ ctx }: Pick<Harness, 'ctx'>, mail: PersonMail | null): Promise<string> {
   const _id = newId('mail');
   await ctx.store.queuedMails.insert({ _id, ...mail! }, new Date());
   const prepared = await prepareMail(ctx, _id);

@@ -1,8 +1,19 @@
 import { renderToString } from 'preact-render-to-string';
 import { RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../shared/domain/mailed-link';
 import type { Mail } from '../../shared/queue/mail-queue';
+import type { NoticeReason } from '../../shared/store/queued-mails';
 
-export type MailKind = 'VERIFY' | 'ALREADY_SIGNED_UP' | 'RESET';
+type MailKind = 'VERIFY' | 'ALREADY_SIGNED_UP' | 'RESET' | NoticeReason;
+
+/** What an email says, to whom. */
+export interface MailContent {
+  kind: MailKind;
+  to: string;
+  /** The secret in the link. */
+  token?: string;
+  /** Values in the text. */
+  facts?: Record<string, string>;
+}
 
 /** An email's text: paragraphs around one link. */
 interface EmailText {
@@ -12,7 +23,9 @@ interface EmailText {
   after: string[];
 }
 
-const TEXTS: Record<MailKind, Omit<EmailText, 'link'> & { path: string }> = {
+type Template = Omit<EmailText, 'link'> & { path: string };
+
+const PERSON_TEXTS: Record<Exclude<MailKind, NoticeReason>, Template> = {
   VERIFY: {
     path: '/verify',
     subject: 'Confirm your email address for MIR',
@@ -45,6 +58,27 @@ const TEXTS: Record<MailKind, Omit<EmailText, 'link'> & { path: string }> = {
   },
 };
 
+const NOTICE_TEXTS: Record<NoticeReason, (facts: Record<string, string>) => Template> = {
+  WEBHOOK_DISABLED: ({ partner, environment, host }) => ({
+    path: '/guide',
+    subject: 'MIR stopped sending webhooks to one of your endpoints',
+    before: [
+      `Every webhook message to ${host} failed for a day, so MIR no longer sends messages to this endpoint of ${partner} (${environment} environment).`,
+      'Messages are kept for 30 days. Fix the endpoint, enable it again, and then send what it missed. The chapter “Webhooks” of the guide explains how:',
+    ],
+    after: [],
+  }),
+  KEY_LEAKED: ({ partner, environment, name, prefix }) => ({
+    path: '/guide',
+    subject: 'A MIR API key of yours was reported as leaked',
+    before: [
+      `Someone who has the API key “${name}” (${prefix}…) of ${partner} (${environment} environment) reported it as leaked. MIR revoked the key at once: nobody can use it any more.`,
+      'Create a new key, and check your audit log for what the old one did. The chapter “API keys” of the guide explains how:',
+    ],
+    after: [],
+  }),
+};
+
 function htmlOf({ before, link, after }: EmailText): string {
   const html = (
     <html lang="en">
@@ -65,19 +99,19 @@ function htmlOf({ before, link, after }: EmailText): string {
   return `<!doctype html>${renderToString(html)}`;
 }
 
-interface MailParts {
-  kind: MailKind;
-  to: string;
-  /** The secret in the link. Null if the link needs none. */
-  token: string | null;
-  /** Path to open after login. */
-  next: string | null;
+const isNotice = (kind: MailKind): kind is NoticeReason => kind in NOTICE_TEXTS;
+
+function templateOf(kind: MailKind, facts: Record<string, string>): Template {
+  return isNotice(kind) ? NOTICE_TEXTS[kind](facts) : PERSON_TEXTS[kind];
 }
 
-/** Returns an email about an account. */
-export function renderMail({ kind, to, token, next }: MailParts, publicUrl: string): Mail {
-  const { path, ...text } = TEXTS[kind];
-  const query = new URLSearchParams({ ...(token !== null && { token }), ...(next !== null && { next }) }).toString();
+/** Returns an email. `next` is the path to open after login. */
+export function renderMail(
+  { kind, to, token, facts = {} }: MailContent,
+  { next, publicUrl }: { next: string | null; publicUrl: string },
+): Mail {
+  const { path, ...text } = templateOf(kind, facts);
+  const query = new URLSearchParams({ ...(token && { token }), ...(next !== null && { next }) }).toString();
   const content: EmailText = { ...text, link: `${publicUrl}${path}${query && `?${query}`}` };
   const paragraphs = [...content.before, content.link, ...content.after, 'MIR'];
   return { to, subject: content.subject, text: `${paragraphs.join('\n\n')}\n`, html: htmlOf(content) };

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AuthMail } from '../../../api/accounts/auth';
+import type { PersonMail } from '../../../shared/store/queued-mails';
 import { queueAuthMail } from '../../../api/web/auth/queue-auth-mail';
-import { newId } from '../../../shared/domain/ids';
+import { newId, type PartnerId } from '../../../shared/domain/ids';
+import { insertNotice, wakeUpMails } from '../../../shared/mails/notify-partner';
 import { mailsQueue } from '../../../shared/queue/mail-queue';
 import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
+import { STORE_TIMEOUT_MS } from '../../../shared/store/connect';
 import { prepareMail } from '../../../workers/mails/prepare-mail';
 import { createSendMail } from '../../../workers/mails/send-mail';
-import { type Harness, startHarness } from '../../support/harness';
+import { type Harness, insertPartner, startHarness } from '../../support/harness';
 import { type MailServer, mailServers } from '../../support/mail-server';
 import { anonymousSession, startHarnessForPeople } from '../../support/people';
 import { redisText } from '../../support/redis-text';
@@ -168,7 +170,7 @@ describe('email delivery', () => {
   it('chooses the text and the lifetime of the link when it sends the email', async () => {
     await h.stopWorkers();
     const { auth, store } = h.ctx;
-    const prepare = async (mail: AuthMail | null) => {
+    const prepare = async (mail: PersonMail | null) => {
       const id = newId('mail');
       await store.queuedMails.insert({ _id: id, ...mail! }, new Date());
       const { subject } = (await prepareMail(h.ctx, id))!;
@@ -221,5 +223,38 @@ describe('email configuration', () => {
 
   it('disables the outbox page if emails are sent over SMTP', async () => {
     expect((await anonymousSession(h).get('/outbox')).status).toBe(404);
+  });
+});
+
+describe('email to a partner', () => {
+  it('names what happened and the partner, and goes to its contact address', async () => {
+    const { store, mailQueue, log, config } = h.ctx;
+    const { partnerId } = await insertPartner(store, { contactEmail: email });
+    const facts = { environment: 'live', host: 'hooks.example' };
+    const ids = await store.transaction(
+      (session) =>
+        insertNotice({ store, mails: config.mail.kind }, { partnerId, reason: 'WEBHOOK_DISABLED', facts }, session),
+      STORE_TIMEOUT_MS,
+    );
+    await wakeUpMails({ mailQueue, log }, ids);
+    await waitUntil('the email is delivered', () => deliveredTo(email).length === 1);
+    const { source } = deliveredTo(email)[0]!;
+    expect(source).toMatch(/^Subject: MIR stopped sending webhooks to one of your endpoints/m);
+    expect(source).toContain('hooks.example');
+    expect(source.replaceAll(/=\r?\n/g, '')).toContain('Harbour Market');
+  });
+
+  it('is dropped if email is off, or if the partner no longer exists', async () => {
+    const { store } = h.ctx;
+    const partnerId = 'prt_aaaaaaaaaaaa' as PartnerId;
+    const insert = (mails: 'smtp' | 'off') =>
+      store.transaction(
+        (session) => insertNotice({ store, mails }, { partnerId, reason: 'KEY_LEAKED', facts: {} }, session),
+        STORE_TIMEOUT_MS,
+      );
+    expect(await insert('off')).toEqual([]);
+    const [id] = await insert('smtp');
+    expect(await prepareMail(h.ctx, id!)).toBeNull();
+    expect(await store.queuedMails.model.findById(id)).toBeNull();
   });
 });

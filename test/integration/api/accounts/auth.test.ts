@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AuthMail } from '../../../../api/accounts/auth';
+import type { PersonMail } from '../../../../shared/store/queued-mails';
 import { RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../../../shared/domain/mailed-link';
 import { prepareMail } from '../../../../workers/mails/prepare-mail';
 import { type Harness, startHarness } from '../../../support/harness';
@@ -20,7 +20,7 @@ beforeEach(() => {
   email = `person-${(people += 1)}@example.org`;
 });
 
-const tokenOf = (mail: AuthMail | null): Promise<string> => tokenIn(h, mail);
+const tokenOf = (mail: PersonMail | null): Promise<string> => tokenIn(h, mail);
 
 async function signUpAndVerify(): Promise<void> {
   expect(await h.ctx.auth.reset(await tokenOf(await h.ctx.auth.signUp(email)), PASSWORD)).toBe('DONE');

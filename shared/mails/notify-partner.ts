@@ -1,0 +1,36 @@
+import type { PartnerId } from '../domain/ids';
+import { newId } from '../domain/ids';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import type { WakeUpQueue } from '../queue/wake-up-queue';
+import type { NoticeReason } from '../store/queued-mails';
+import type { Store, StoreSession } from '../store/store';
+
+/** Maximum number of emails that wait. Reached only while the mail server is down. */
+export const MAX_WAITING_MAILS = 10_000;
+
+/** Wakes up the worker that sends an email. If this fails, a sweep finds the row. */
+export async function wakeUpMails(
+  { mailQueue, log }: { mailQueue: Pick<WakeUpQueue, 'add'>; log: Log },
+  mailIds: readonly string[],
+): Promise<void> {
+  const waking = mailIds.map((id) =>
+    mailQueue.add(id).catch((error: unknown) => log.warn({ err: messageOf(error) }, 'email wake-up failed')),
+  );
+  await Promise.all(waking);
+}
+
+/**
+ * Queues an email to the people who are responsible for a partner, in the transaction of what it reports. Returns the
+ * IDs to pass to `wakeUpMails` after the commit. Drops the email if too many are waiting, or if email is off.
+ */
+export async function insertNotice(
+  { store, mails }: { store: Pick<Store, 'queuedMails'>; mails: 'smtp' | 'outbox' | 'off' },
+  { partnerId, reason, facts }: { partnerId: PartnerId; reason: NoticeReason; facts: Record<string, string> },
+  session: StoreSession,
+): Promise<string[]> {
+  if (mails === 'off' || (await store.queuedMails.count()) >= MAX_WAITING_MAILS) return [];
+  const _id = newId('mail');
+  await store.queuedMails.insert({ _id, reason, recipientId: partnerId, facts }, new Date(), session);
+  return [_id];
+}
