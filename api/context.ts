@@ -11,6 +11,7 @@ import { type IdentityRow, type PresentSignals, type SignalsRow, signalsPresente
 import type { Runtime } from '../shared/runtime';
 import { createBreaker } from '../shared/concurrency/breaker';
 import { messageOf } from '../shared/errors';
+import type { Log } from '../shared/log';
 import { assertNoEviction } from '../shared/redis/assert-no-eviction';
 import { createFsyncGuard } from '../shared/redis/fsync-guard';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
@@ -23,6 +24,7 @@ import { type AuthorityStore, authorityStore } from '../shared/authz/authority-s
 import { type AccountAuth, createAuth } from './accounts/auth';
 import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } from '../shared/authz/record-activity';
 import { createRejectionRecorder, type RejectionRecorder } from '../shared/rejections/record-rejections';
+import { createUsageRecorder, type UsageRecorder } from '../shared/usage/record-usage';
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
@@ -40,6 +42,9 @@ export interface ApiContext extends Runtime {
   /** When agents were last active. */
   activity: ActivityRecorder;
   rejections: RejectionRecorder;
+  usage: UsageRecorder;
+  /** Null if the access log is off. */
+  accessLog: Log | null;
   /** When partner keys were last used. */
   keyUses: ActivityRecorder;
   eventQueue: EventQueue;
@@ -124,6 +129,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     },
   });
   const rejections = createRejectionRecorder({ store, log, metrics });
+  const usage = createUsageRecorder({ link: queueLink, keys, log });
   const activity = createActivityRecorder({
     save: (times) => store.agents.recordActivity(times),
     flushEveryMs: SAVE_AGENT_ACTIVITY_EVERY_MS,
@@ -139,6 +145,8 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     authorizer: recordingAuthorizer(authorizer, { agents: activity, keys: keyUses }),
     activity,
     rejections,
+    usage,
+    accessLog: config.accessLog ? log.child({ log: 'access' }, { level: 'info' }) : null,
     keyUses,
     eventQueue,
     queues,
@@ -158,7 +166,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     keyedIdsFromMs,
     close: async () => {
       overload.stop();
-      await Promise.all([activity.close(), keyUses.close(), rejections.close()]);
+      await Promise.all([activity.close(), keyUses.close(), rejections.close(), usage.close()]);
       authorityReads.shutdown();
       signalsReads.shutdown();
       await fsync.close();

@@ -52,6 +52,7 @@ import { deleteWebhookRoute } from './links/delete-webhook';
 import { getWebhookRoute } from './links/get-webhook';
 import { putWebhookRoute } from './links/put-webhook';
 import { getLinkStatusRoute } from './links/get-link-status';
+import { getUsageRoute } from './usage/get-usage';
 import { resolveRoute } from './resolve/resolve';
 import { eraseUserRoute } from './users/erase-user';
 import { getErasureRoute } from './users/get-erasure';
@@ -78,6 +79,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   deleteWebhookRoute,
   eraseUserRoute,
   getErasureRoute,
+  getUsageRoute,
   listAuditRoute,
   verifyAuditRoute,
   // Literal paths come before paths that have `:id` in the same position.

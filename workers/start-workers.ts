@@ -65,7 +65,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const guardDeps = { store, log, signal };
   const committerDeps = { store, queueLink, keys, cache, locks, log, metrics, tracing, signal };
   const committer = guardAgents(createCommitter(committerDeps), guardDeps);
-  const finalize = createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal });
+  const finalize = createFinalizeChunk({ store, queueLink, keys, log, metrics, signal });
 
   const tenantOf = (shard: number, chunkId: ChunkId): Promise<Tenant | null> =>
     tenantOfChunk(queueLink.client, keys, shard, chunkId);

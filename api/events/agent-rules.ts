@@ -3,6 +3,7 @@ import type { Admission } from '../../shared/authz/authorizer';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { allows } from '../../shared/domain/permissions';
+import type { CountedRequest } from '../../shared/domain/usage';
 import type { FieldError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
@@ -91,17 +92,22 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
  * Returns a function that authorizes a key before the request body is read, without charging its budget. Calls with the
  * same key in one event-loop tick share a round trip.
  */
-export function createAuthorizeFirst(deps: Pick<ApiContext, 'authorizer'>): (key: PresentedKey) => Promise<Admission> {
-  const authorizeGroup = async (group: Coalesced<PresentedKey, Admission>[]): Promise<void> => {
-    const admission = await authorizeSubmission(deps, group[0]!.item, []);
+export function createAuthorizeFirst(
+  deps: Pick<ApiContext, 'authorizer'>,
+): (key: PresentedKey, counted: CountedRequest) => Promise<Admission> {
+  type Request = { key: PresentedKey; counted: CountedRequest };
+  const authorizeGroup = async (group: Coalesced<Request, Admission>[]): Promise<void> => {
+    const requests = group.map(({ item }) => item.counted);
+    const admission = await authorizeSubmission(deps, group[0]!.item.key, [], requests);
     for (const { item, resolve, reject } of group) {
       try {
-        requireSubmitter(admission.credential, item);
+        requireSubmitter(admission.credential, item.key);
         resolve(admission);
       } catch (error) {
         reject(error);
       }
     }
   };
-  return coalesce(authorizeGroup, { maxItems: MAX_COALESCED_CALLS, keyOf: ({ hash }) => hash });
+  const authorize = coalesce(authorizeGroup, { maxItems: MAX_COALESCED_CALLS, keyOf: ({ key }) => key.hash });
+  return (key, counted) => authorize({ key, counted });
 }

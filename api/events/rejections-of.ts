@@ -35,18 +35,19 @@ export function rejectionsOf({
   }));
 }
 
-/** Records why a request with a single event was rejected. Does nothing if the cause was not the event. */
+/** Records why a request with a single event was rejected. Returns false if the cause was not the event. */
 export function recordSingle(
   { rejections }: Pick<ApiContext, 'rejections'>,
   request: RejectingRequest,
   sent: { event: unknown } | null,
   { code, more: { errors } }: MirError,
-): void {
-  if (sent === null || !CODES_OF_EVENTS.has(code)) return;
+): boolean {
+  if (sent === null || !CODES_OF_EVENTS.has(code)) return false;
   const problems = errors && errors.length > 0 ? errors : [{ code, path: '' }];
   const eventType = eventTypeOf(sent.event);
   rejections.record(
     request,
     problems.map((problem) => ({ index: 0, code: problem.code, path: fieldOf(problem.path), eventType })),
   );
+  return true;
 }

@@ -4,6 +4,7 @@ import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
+import type { CountedRequest } from '../../shared/domain/usage';
 import { eventTypeOf } from '../../shared/domain/rejected-event';
 import { type FieldError, MAX_LISTED_ERRORS } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
@@ -16,7 +17,7 @@ import { rejectingRequest, rejectionsOf } from './rejections-of';
 import { requireShallow } from '../http/read-body';
 import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
-import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
+import { authorizeSubmission, chargeOnCredit, requireRoom, SUBMIT_AUTH } from './charge-units';
 
 /**
  * Maximum number of errors reported per item, so that unknown fields cannot inflate the response. Higher than the
@@ -170,6 +171,7 @@ function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: str
 export interface BatchSubmission extends Batch {
   key: PresentedKey;
   requestId: string;
+  counted: CountedRequest;
   admitted: (admission: Admission) => void;
 }
 
@@ -188,6 +190,7 @@ async function checkAdmitted(
   const rejected = items.length - batch.good.length;
   if (rejected > 0) {
     deps.metrics.eventsSubmitted.refused.inc(rejected);
+    sent.counted.rejectedEvents = rejected;
     const request = rejectingRequest(batch.tenant, sent.requestId, admission);
     deps.rejections.record(request, rejectionsOf(batch), rejected - batch.rejectedTypes.size);
   }
@@ -206,10 +209,10 @@ async function checkAdmitted(
  * as open. As a result, only a valid key with enough budget can make this process validate thousands of items.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
-  const { eventQueue, overload, secrets, metrics } = deps;
-  const { key, items, sentBytes, requestId, admitted } = sent;
+  const { eventQueue, secrets, metrics } = deps;
+  const { key, items, sentBytes, requestId, counted, admitted } = sent;
   const tenant = tenantOf(key.partnerId, key.env);
-  overload.check(tenant);
+  requireRoom(deps, key, [counted]);
   const nowMs = Date.now();
   const base = newChunkId(nowMs);
   const marked = Array.from({ length: Math.ceil(items.length / MAX_EVENTS_PER_CHUNK) }, (_, n) => ({
@@ -219,12 +222,12 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   const cost = SUBMIT_AUTH.unitsOf(items.length, sentBytes);
   const entry = { cost, grant: 'whole' as const, chunkIds: marked.map(({ chunkId }) => chunkId) };
   const authorizedAt = performance.now();
-  const admission = await authorizeSubmission(deps, key, [entry]);
+  const admission = await authorizeSubmission(deps, key, [entry], [counted]);
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
     // The batch is rejected, but its large body has already been read, so charge for the work.
-    if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, SUBMIT_AUTH.unitsOf(1, sentBytes));
+    if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, SUBMIT_AUTH.unitsOf(1, sentBytes), counted);
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
   // If Redis does not respond, the markers remain until the sweep removes them.

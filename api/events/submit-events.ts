@@ -4,6 +4,7 @@ import type { Admission } from '../../shared/authz/authorizer';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
+import type { CountedRequest } from '../../shared/domain/usage';
 import { MirError, type ProblemCode } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
@@ -32,6 +33,7 @@ interface Submitting {
   /** Null for the partner's own key. */
   agent: Credential | null;
   requestId: string;
+  counted: CountedRequest;
   sentBytes: number;
   admitted: (admission: Admission) => void;
 }
@@ -53,15 +55,16 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
   };
 
   /** Charges a rejected submission. Throws 429 if the budget is exhausted. */
-  const chargeRejected = async (key: PresentedKey, units: number): Promise<Admission> => {
+  const chargeRejected = async (key: PresentedKey, units: number, counted: CountedRequest): Promise<Admission> => {
     // Charge more than the remaining budget only for substantial work. Otherwise, an agent over its limit could drain
     // its partner's budget with small requests.
-    const admission = await (units > 1 ? chargeOnCredit(ctx, key, units) : chargeOneUnit(ctx, key));
+    const admission = await (units > 1 ? chargeOnCredit(ctx, key, units, counted) : chargeOneUnit(ctx, key, counted));
     if (admission.granted[0] !== 0) return admission;
     throw tooManyEvents(admission, 1);
   };
 
-  const single = async ({ req, key, tenant, agent, requestId, sentBytes, admitted }: Submitting, event: unknown) => {
+  const single = async (submitting: Submitting, event: unknown) => {
+    const { req, key, tenant, agent, requestId, counted, sentBytes, admitted } = submitting;
     const agentId = agent?.agent?.agentId ?? null;
     const checked = validateEvent(ctx, tenant, withHeaderKey(req, event), Date.now(), agentId);
     if (Array.isArray(checked)) {
@@ -75,12 +78,12 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       rejectedEvents.inc();
       throw violationError(rejection);
     }
-    const { receipt, admission } = await submitSingle({ key, event: checked, requestId, sentBytes });
+    const { receipt, admission } = await submitSingle({ key, event: checked, requestId, counted, sentBytes });
     admitted(admission);
     return receipt;
   };
 
-  return async ({ req, res, requestId, headers }) => {
+  return async ({ req, res, requestId, headers, counted }) => {
     const key = readKey(req);
     const tenant = tenantOf(key.partnerId, key.env);
     const small = isSmallBody(req);
@@ -107,7 +110,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       }
       const submission = readSubmission(kind, body);
       const agent = known?.credential.agent ? known.credential : null;
-      const submitting = { req, key, tenant, agent, requestId, sentBytes, admitted };
+      const submitting = { req, key, tenant, agent, requestId, counted, sentBytes, admitted };
       if ('event' in submission) {
         sentEvent = submission;
         return single(submitting, submission.event);
@@ -127,10 +130,10 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
 
     try {
       const kind = bodyKind(req, ['json', 'ndjson']);
-      const known = key.agent || !small ? await authorizeFirst(key) : null;
+      const known = key.agent || !small ? await authorizeFirst(key, counted) : null;
       if (small || !isHeavyBody(req)) return { status: 202, body: await submit(kind, known) };
       // Authorize again after waiting, because other requests may have spent the budget.
-      const receipt = await heavyBodies.run(async () => submit(kind, await authorizeFirst(key)), tenant);
+      const receipt = await heavyBodies.run(async () => submit(kind, await authorizeFirst(key, counted)), tenant);
       return { status: 202, body: receipt };
     } catch (error) {
       const isInputError = !charged && error instanceof MirError && INPUT_ERRORS.has(error.code);
@@ -138,10 +141,12 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
         // An oversized body was read and decompressed only up to the limit, so charge for that much.
         const isCutOff = error.code === 'BODY_TOO_LARGE' && !wasRead;
         const cost = isCutOff ? SUBMIT_AUTH.unitsOf(1, MAX_EVENTS_BODY_BYTES) : units;
-        const admission = await chargeRejected(key, cost);
+        const admission = await chargeRejected(key, cost, counted);
         admitted(admission);
         // Only now is it certain that the tenant's own key sent the event.
-        recordSingle(ctx, rejectingRequest(tenant, requestId, admission), sentEvent, error);
+        if (recordSingle(ctx, rejectingRequest(tenant, requestId, admission), sentEvent, error)) {
+          counted.rejectedEvents = 1;
+        }
       }
       throw error;
     }

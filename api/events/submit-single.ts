@@ -1,6 +1,7 @@
 import type { Admission } from '../../shared/authz/authorizer';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { newChunkId, tenantOf } from '../../shared/domain/ids';
+import type { CountedRequest } from '../../shared/domain/usage';
 import { signReceipt } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
@@ -11,7 +12,7 @@ import { rateLimited } from '../http/rate-headers';
 import { createReusedKeys } from './reused-keys';
 import { type ValidatedEvent, assignEventId } from './validate-event';
 import { isRestricted, requireSubmitter, violationOf, violationError } from './agent-rules';
-import { authorizeSubmission } from './charge-units';
+import { authorizeSubmission, requireRoom } from './charge-units';
 
 interface SingleReceipt {
   eventId: string;
@@ -33,6 +34,7 @@ export interface Single {
   key: PresentedKey;
   event: ValidatedEvent;
   requestId: string;
+  counted: CountedRequest;
   /** Size of the body in bytes. */
   sentBytes: number;
 }
@@ -44,14 +46,14 @@ type Waiting = Coalesced<Single & { span: SpanContext | null }, SubmittedSingle>
  * a Redis script call, a chunk and a job.
  */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SubmittedSingle> {
-  const { eventQueue, overload, secrets, metrics, tracing, keyedIdsFromMs } = deps;
+  const { eventQueue, secrets, metrics, tracing, keyedIdsFromMs } = deps;
   const reusedKeys = createReusedKeys(deps);
   const accepted = metrics.eventsSubmitted.accepted;
 
   /** Throws 422 if the event's key belongs to a stored event with different content. */
-  const rejectReusedKey = async ({ key, event }: Single): Promise<void> => {
+  const rejectReusedKey = async ({ key, event, counted }: Single): Promise<void> => {
     // Authorize first, so that a caller without a budget cannot cause database reads.
-    const admission = await authorizeSubmission(deps, key, []);
+    const admission = await authorizeSubmission(deps, key, [], [counted]);
     requireSubmitter(admission.credential, key);
     if (admission.budget && admission.budget.left < 1) {
       metrics.rateLimited.events.inc();
@@ -86,12 +88,13 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
   const submitGroup = async (group: Waiting[]): Promise<void> => {
     const { key, event } = group[0]!.item;
     const { tenant } = event;
-    overload.check(tenant);
+    const requests = group.map(({ item }) => item.counted);
+    requireRoom(deps, key, requests);
     const chunkId = newChunkId(Date.now());
     // No single event is large enough to cost more than one unit.
     const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
     const authorizedAt = performance.now();
-    const admission = await authorizeSubmission(deps, key, [entry]);
+    const admission = await authorizeSubmission(deps, key, [entry], requests);
     const admitted = group.slice(0, admission.granted[0]);
     for (const { reject } of group.slice(admitted.length)) {
       metrics.rateLimited.events.inc();

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
-import { MAX_LISTED_ERRORS, messageOf } from '../../shared/errors';
+import { type CountedRequest, newCountedRequest } from '../../shared/domain/usage';
+import { MAX_LISTED_ERRORS, messageOf, type ProblemCode } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { type Problem, problemOf, problemTypeOf } from './problem';
 import { requestIdOf } from './request-id';
@@ -25,6 +26,10 @@ export interface Exchange {
   requestId: string;
   /** Response headers, such as the caller's rate limits, that are sent whether the request succeeds or fails. */
   headers: ResponseHeaders;
+  /** The request in its partner's usage. */
+  counted: CountedRequest;
+  /** Code of the problem that was sent. */
+  code: ProblemCode | null;
 }
 
 type Deps = Pick<ApiContext, 'config' | 'draining' | 'log'>;
@@ -32,9 +37,18 @@ type Deps = Pick<ApiContext, 'config' | 'draining' | 'log'>;
 /** Renders a problem as a response. The API's default is problem+json; pages render HTML. */
 type PresentProblem = (problem: Problem) => Answer;
 
-export function openExchange(req: Request, res: Response): Exchange {
+/** Opens an exchange. `group` is the group of the route in usage, which counts only requests with an API key. */
+export function openExchange(req: Request, res: Response, group = ''): Exchange {
   const requestId = requestIdOf(req);
-  return { req, res, requestId, headers: { 'X-Request-Id': requestId } };
+  const counted = newCountedRequest(group);
+  const exchange = { req, res, requestId, headers: { 'X-Request-Id': requestId }, counted, code: null };
+  res.locals['exchange'] = exchange;
+  return exchange;
+}
+
+/** Returns the exchange that was opened last for a response. */
+export function exchangeOf(res: Response): Exchange | undefined {
+  return res.locals['exchange'] as Exchange | undefined;
 }
 
 /** Returns the RFC 9457 response for a problem. */
@@ -70,6 +84,7 @@ export function finishWithProblem(deps: Deps, exchange: Exchange, error: unknown
   const { requestId, res } = exchange;
   try {
     const problem = problemOf(error, requestId, deps.log);
+    exchange.code = problem.code;
     void write(deps, exchange, present?.(problem) ?? problemAnswer(problem, requestId, deps.config.publicUrl));
   } catch (failure) {
     deps.log.error({ err: messageOf(failure), requestId }, 'failed to send error response');

@@ -1,6 +1,9 @@
 import type { RequestHandler, Response } from 'express';
 import type { Metrics } from '../../shared/metrics/metrics';
+import type { Log } from '../../shared/log';
 import type { Tracing } from '../../shared/tracing/tracing';
+import type { UsageRecorder } from '../../shared/usage/record-usage';
+import { exchangeOf } from './finish';
 
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const CLIENT_CLOSED_REQUEST = 499;
@@ -16,16 +19,62 @@ function statusOf({ statusCode, writableFinished }: Response): number {
   return writableFinished || statusCode >= 500 ? statusCode : CLIENT_CLOSED_REQUEST;
 }
 
+interface Deps {
+  metrics: Metrics;
+  tracing: Tracing;
+  usage: UsageRecorder;
+  /** Null if the access log is off. */
+  accessLog: Log | null;
+}
+
 /**
- * Wraps a handler to count, time and, if tracing is enabled, trace its responses. Resolves each set of labels only
- * once.
+ * Counts a response in its partner's usage and, if the access log is enabled, logs it in one line without anything that
+ * the client chose, except for the request ID. A line with `usageBatch` is counted once Redis has that batch.
  */
-export function observed(
-  { metrics: { requestSeconds }, tracing }: { metrics: Metrics; tracing: Tracing },
-  route: string,
-  method: string,
-  handle: RequestHandler,
-): RequestHandler {
+function record(
+  { usage, accessLog }: Deps,
+  {
+    method,
+    route,
+    res,
+    status,
+    durationMs,
+  }: {
+    method: string;
+    route: string;
+    res: Response;
+    status: number;
+    durationMs: number;
+  },
+): void {
+  const exchange = exchangeOf(res);
+  const batch = exchange ? usage.record(exchange.counted, status, exchange.code) : null;
+  if (!accessLog) return;
+  const { requestId = null, code = null, counted } = exchange ?? {};
+  const { group = '', entered = null, rejectedEvents = 0 } = counted ?? {};
+  accessLog.info(
+    {
+      requestId,
+      method,
+      route,
+      status,
+      code,
+      durationMs: Math.round(durationMs * 1_000) / 1_000,
+      tenant: entered?.tenant ?? null,
+      ...(batch ? { group, rejectedEvents, usageHour: batch.hour, usageBatch: `${usage.process}:${batch.batch}` } : {}),
+    },
+    'request',
+  );
+}
+
+/**
+ * Wraps a handler to count, time and, if enabled, trace and log its responses. Resolves each set of labels only once.
+ */
+export function observed(deps: Deps, route: string, method: string, handle: RequestHandler): RequestHandler {
+  const {
+    metrics: { requestSeconds },
+    tracing,
+  } = deps;
   const series = STATUS_CLASSES.map((status_class) => requestSeconds.labels({ route, method, status_class }));
   // Initialize the series to 0. `rate()` ignores the increment that creates a series, so it would miss the first
   // failure.
@@ -36,7 +85,9 @@ export function observed(
     // Use `on` rather than `once`: `close` fires only once, and `once` would allocate a wrapper for each request.
     res.on('close', () => {
       const status = statusOf(res);
-      series[Math.floor(status / 100) - 1]?.observe((performance.now() - startedAtMs) / 1000);
+      const durationMs = performance.now() - startedAtMs;
+      series[Math.floor(status / 100) - 1]?.observe(durationMs / 1000);
+      record(deps, { method, route, res, status, durationMs });
       span?.end(status);
     });
     return span ? span.run(() => handle(req, res, next)) : handle(req, res, next);

@@ -3,6 +3,7 @@ import type { Policy } from '../../shared/authz/credential';
 import type { Admission } from '../../shared/authz/authorizer';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { tenantOf } from '../../shared/domain/ids';
+import type { CountedRequest } from '../../shared/domain/usage';
 import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { requireAccess, requireAllowedIp, scopeFor } from './require-caller';
@@ -26,12 +27,13 @@ interface AdmitRequest {
   units: number;
   /** See `Entry` in the authorizer. */
   grant: 'whole' | 'credit';
+  counted?: CountedRequest | undefined;
 }
 
 type Admit = (
   key: PresentedKey,
   auth: KeyAuth,
-  cost?: { units: number; grant?: AdmitRequest['grant'] },
+  cost?: { units: number; grant?: AdmitRequest['grant']; counted?: CountedRequest },
 ) => Promise<Admission>;
 
 /** Returns the budget that a request draws on. Agents never draw on their partner's control budget. */
@@ -59,15 +61,17 @@ export function createAdmit(ctx: ApiContext): Admit {
     const isOne = ({ item }: Coalesced<AdmitRequest, Admission>): boolean => item.units === 1;
     const ones = group.filter(isOne);
     const others = group.filter((request) => !isOne(request));
+    const counted = group.flatMap(({ item }) => item.counted ?? []);
+    const entries = [
+      ...(ones.length > 0 ? [{ cost: ones.length, grant: 'part' as const, chunkIds: [] }] : []),
+      ...others.map(({ item: { units, grant } }) => ({ cost: units, grant, chunkIds: [] })),
+    ];
     const admission = await ctx.authorizer
-      .authorize(key, policy, scopeFor(key, auth), [
-        ...(ones.length > 0 ? [{ cost: ones.length, grant: 'part' as const, chunkIds: [] }] : []),
-        ...others.map(({ item: { units, grant } }) => ({ cost: units, grant, chunkIds: [] })),
-      ])
+      .authorize(key, policy, scopeFor(key, auth), entries, counted)
       .catch((error: unknown) => {
         const isRedisDown = error instanceof MirError && error.code === 'OVERLOADED';
         if (!auth.availableWithoutRedis || !isRedisDown) throw error;
-        return ctx.authorizer.authorizeFromStore(key, scopeFor(key, auth));
+        return ctx.authorizer.authorizeFromStore(key, scopeFor(key, auth), counted);
       });
     const settle = ({ item, resolve, reject }: Coalesced<AdmitRequest, Admission>, granted: boolean): void => {
       if (granted) return resolve(admission);
@@ -88,7 +92,7 @@ export function createAdmit(ctx: ApiContext): Admit {
     // requests that need Redis.
     keyOf: ({ key, auth }) => `${key.hash} ${scopeFor(key, auth)} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
   });
-  return (key, auth, { units, grant = 'whole' } = { units: 1 }) => admit({ key, auth, units, grant });
+  return (key, auth, { units, grant = 'whole', counted } = { units: 1 }) => admit({ key, auth, units, grant, counted });
 }
 
 function hasNoBody({ headers }: Request): boolean {
@@ -124,13 +128,13 @@ async function admitCaller(
   admit: Admit,
   exchange: Exchange,
 ): Promise<{ caller: Caller; body: ReadJson | null }> {
-  const { req, headers } = exchange;
+  const { req, headers, counted } = exchange;
   const key = readKey(req);
   const rows = auth.price?.rows?.({ ...req.query }, req.headers) ?? 0;
   const costOf = (body: ReadJson | null, bytes: number): number =>
     unitsOf({ rows, bytes, ids: body && 'json' in body ? (auth.price?.ids?.(body.json) ?? 0) : 0 });
   const charge = async (units: number, grant: 'whole' | 'credit', from: KeyAuth): Promise<Admission> => {
-    const admission = await admit(key, from, { units, grant });
+    const admission = await admit(key, from, { units, grant, counted });
     if (policyOf(key, from) === policyOf(key, auth)) Object.assign(headers, rateHeaders(admission));
     return admission;
   };
@@ -185,8 +189,9 @@ export function runRoute(ctx: ApiContext, route: Route, admit: Admit): RequestHa
   const handle = route.rawBody
     ? route.createHandler(ctx)
     : (exchange: Exchange): Promise<Answer> => runParsed(ctx, route, admit, exchange);
+  const group = route.tag.toLowerCase();
   return (req, res) => {
-    const exchange = openExchange(req, res);
+    const exchange = openExchange(req, res, group);
     finish(ctx, exchange, handle(exchange));
   };
 }

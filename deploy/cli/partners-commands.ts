@@ -12,6 +12,7 @@ import { given, operate, paged } from './command';
 import type { Shell } from './shell';
 import { pageTable, secrets, sheet } from './print';
 import { addSuspendCommands } from './suspend-commands';
+import { addUsageCommand } from './usage-command';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
 const DEFAULT_USE_CASE = 'Created by an operator.';
@@ -32,6 +33,7 @@ function partnerSheet(partner: PresentedPartner): string {
 /** Adds the `partners` commands. */
 export function addPartnerCommands(partners: Command, shell: Shell): void {
   addReadingCommands(partners, shell);
+  addUsageCommand(partners, shell);
   addDecisionCommands(partners, shell);
   addCreateCommand(partners, shell);
   addChangeCommands(partners, shell);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
 import type { ParsedApiKey } from '../domain/api-key';
 import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
+import type { CountedRequest } from '../domain/usage';
 import { MirError, overloaded } from '../errors';
 import { advancePastErasure } from '../redis/clock';
 import type { RedisLink } from '../redis/link';
@@ -11,16 +11,9 @@ import { type AuthorizeReply, scripts } from '../redis/scripts';
 import { ABANDONED_AFTER_MS } from '../queue/sweep-open-chunks';
 import type { AuthorityStore } from './authority-store';
 import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
-import {
-  type Block,
-  type Credential,
-  credentialOf,
-  keyFactsSchema,
-  nodeFactsSchema,
-  type PathNode,
-  type Policy,
-  type Scope,
-} from './credential';
+import { createCredentialParser, nodeRow } from './cached-rows';
+import { type Block, type Credential, credentialOf, type Policy, type Scope } from './credential';
+import { enteringText, markEntered } from './entering-requests';
 import { createKeyLookups, type PresentedKey } from './key-lookups';
 import { blocked, budgetExhausted, isBlock, scopeMissing, unknownKey } from './rejections';
 import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
@@ -31,12 +24,6 @@ const LEASE_MS = 10_000;
 /** Delay before a retry when a row is fenced. `MAX_TRIES` limits the number of attempts. */
 const FENCE_RETRY_MS = 10;
 const MAX_TRIES = 40;
-const MEMO_SIZE = 10_000;
-/**
- * Maximum number of characters in the memo. An entry can contain long allowlists, so a limit on the number of entries
- * is not enough.
- */
-const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 
 interface Entry {
   cost: number;
@@ -68,11 +55,23 @@ export interface Authorizer {
   /**
    * Authorizes all entries for one key in one round trip. Throws if the caller is rejected or Redis is unavailable. A
    * rejected caller is charged, too: for its entries or, without entries, one unit. Once its budget is exhausted, throws
-   * RATE_LIMITED.
+   * RATE_LIMITED. Counts `requests` in the partner's usage, unless an earlier call has done so, and marks them as
+   * entered, also if the caller is rejected, but not if the key is unknown.
    */
-  authorize(key: PresentedKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
+  authorize(
+    key: PresentedKey,
+    policy: Policy,
+    scope: Scope | null,
+    entries: Entry[],
+    requests?: readonly CountedRequest[],
+  ): Promise<Admission>;
   /** Authorizes a read while Redis is down, using only MongoDB and without charging a budget. */
-  authorizeFromStore(key: PresentedKey, scope: Scope | null): Promise<Admission>;
+  authorizeFromStore(key: PresentedKey, scope: Scope | null, requests?: readonly CountedRequest[]): Promise<Admission>;
+  /**
+   * Marks requests that are rejected without authorization as entered, if this process has admitted their key before.
+   * Otherwise, anyone could add to a partner's usage.
+   */
+  markKnown(key: ParsedApiKey, requests: readonly CountedRequest[]): void;
   /**
    * Runs a change that affects authorization. While it runs, no process admits a caller based on the cached rows that
    * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the partner's clock
@@ -103,21 +102,7 @@ export function createAuthorizer(deps: {
     return epoch;
   };
 
-  /** Caches parsed credentials by the text they were parsed from, so entries never go stale. */
-  const memo = new LRUCache<string, Credential>({
-    max: MEMO_SIZE,
-    maxSize: MEMO_MAX_CHARS,
-    sizeCalculation: (_credential, text) => text.length,
-  });
-  const parse = (body: string, nodes: string): Credential => {
-    const text = `${body}\n${nodes}`;
-    let credential = memo.get(text);
-    if (!credential) {
-      const facts = nodes.split('\n').map((line) => nodeFactsSchema.parse(JSON.parse(line)));
-      memo.set(text, (credential = credentialOf(keyFactsSchema.parse(JSON.parse(body)), facts)));
-    }
-    return credential;
-  };
+  const parse = createCredentialParser();
 
   const keySlot = (tag: string, hash: string): [string, string] => [
     keys.credential(tag, hash),
@@ -187,11 +172,13 @@ export function createAuthorizer(deps: {
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
+    requests: readonly CountedRequest[],
   ): Promise<AuthorizeReply> => {
+    const tenant = tenantOf(key.partnerId, key.env);
     const args = entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]);
     const rows: [string, string, string] = [
       keys.credential(key.tag, key.hash),
-      keys.openChunks(tenantOf(key.partnerId, key.env)),
+      keys.openChunks(tenant),
       keys.clock(key.tag),
     ];
     return scripts.authorize(redis, rows, [
@@ -201,8 +188,14 @@ export function createAuthorizer(deps: {
       keys.node(key.tag, ''),
       keys.budget(key.tag, key.env, policy),
       policy === 'control' ? CONTROL_REQUESTS_PER_MINUTE : '',
+      enteringText(requests),
+      keys.usage(tenant, ''),
       ...args,
     ]);
+  };
+
+  const markKnown = (key: ParsedApiKey, requests: readonly CountedRequest[]): void => {
+    if (lookups.wasAdmitted(key)) markEntered(requests, key, null);
   };
 
   /** Retries until the rows are cached and not fenced. */
@@ -211,29 +204,37 @@ export function createAuthorizer(deps: {
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
+    requests: readonly CountedRequest[],
   ): Promise<AuthorizeReply> => {
     lookups.requireNotUnknown(key);
     try {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-        const reply = await call(key, policy, scope, entries);
+        const reply = await call(key, policy, scope, entries, requests);
         if (reply[0] === 'MISS') await load(key);
         else if (reply[0] === 'HOLD') await delay(FENCE_RETRY_MS);
         else {
           lookups.admitted(key);
+          markEntered(requests, key, reply[3] ?? null);
           return reply;
         }
       }
+      throw overloaded('AUTHORITY_CHANGING', 1);
     } catch (error) {
-      if (error instanceof MirError) throw error;
-      throw overloaded('QUEUE_STORE_SILENT', 2, error);
+      // The script may have counted the requests.
+      if (!(error instanceof MirError)) throw overloaded('QUEUE_STORE_SILENT', 2, error);
+      // The key may have been found revoked in MongoDB.
+      if (isBlock(error.code)) markEntered(requests, key, null);
+      else markKnown(key, requests);
+      throw error;
     }
-    throw overloaded('AUTHORITY_CHANGING', 1);
   };
 
   return {
-    async authorize(key, policy, scope, entries) {
+    markKnown,
+
+    async authorize(key, policy, scope, entries, requests = []) {
       const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] =
-        await callWithRetry(key, policy, scope, entries);
+        await callWithRetry(key, policy, scope, entries, requests);
       const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
       if (status !== 'OK' && granted.length > 0 && granted.every((units) => units === 0))
         throw budgetExhausted(budget!);
@@ -254,10 +255,11 @@ export function createAuthorizer(deps: {
       };
     },
 
-    async authorizeFromStore(key, scope) {
+    async authorizeFromStore(key, scope, requests = []) {
       lookups.requireNotUnknown(key);
       const stored = await lookups.lookUp(key, () => store.key(key.hash, key.agent));
       lookups.admitted(key);
+      markEntered(requests, key, null);
       if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
       const nodes = await store.nodes(stored.path);
       if (nodes.length !== stored.path.length) throw unknownKey();
@@ -286,15 +288,5 @@ export function createAuthorizer(deps: {
         ...keyHashes.map((hash) => keySlot(tag, hash)),
       ],
     }),
-  };
-}
-
-function nodeRow({ blocked: block, selfBlocked, budgets, facts }: PathNode): Record<string, string | number> {
-  return {
-    blocked: block ?? '',
-    self: selfBlocked ?? '',
-    'cap:events': budgets.events ?? '',
-    'cap:requests': budgets.requests ?? '',
-    facts: JSON.stringify(facts),
   };
 }

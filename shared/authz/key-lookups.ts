@@ -38,6 +38,8 @@ export interface KeyLookups {
   requireNotUnknown(key: ParsedApiKey): void;
   /** Records that the key exists. */
   admitted(key: ParsedApiKey): void;
+  /** Returns whether this process remembers that it has admitted the key. */
+  wasAdmitted(key: ParsedApiKey): boolean;
   /** Returns what `read` finds. Throws API_KEY_INVALID if it finds nothing, and 429 before it runs at the limit. */
   lookUp<Found>(key: PresentedKey, read: () => Promise<Found | null>): Promise<Found>;
   /** Forgets all unknown keys, because one of them may have been created. */
@@ -72,6 +74,7 @@ export function createKeyLookups(onLimited: () => void = () => undefined): KeyLo
       if (unknown.has(hash)) throw unknownKey();
     },
     admitted: ({ hash }) => void known.set(hash, true),
+    wasAdmitted: ({ hash }) => known.has(hash),
     lookUp: async ({ hash, address }, read) => {
       const counted = known.has(hash) ? undefined : address?.();
       const readCounted = async (from: string) => {

@@ -63,6 +63,7 @@ export interface Config {
   /** Null turns tracing off. */
   tracing: TracingSettings | null;
   logLevel: string;
+  accessLog: boolean;
   shutdownDelayMs: number;
   drainTimeoutMs: number;
 }
@@ -149,6 +150,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
         ? null
         : { endpoint: s.OTEL_EXPORTER_OTLP_ENDPOINT, ratio: s.OTEL_TRACES_SAMPLER_ARG },
     logLevel: s.LOG_LEVEL,
+    accessLog: s.ACCESS_LOG,
     shutdownDelayMs: s.SHUTDOWN_DELAY_MS,
     drainTimeoutMs: s.DRAIN_TIMEOUT_MS,
   };

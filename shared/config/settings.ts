@@ -190,6 +190,10 @@ export const SETTINGS = {
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
     'Minimum severity to log. Logs are JSON lines on stdout.',
   ),
+  ACCESS_LOG: setting(
+    flag.default(false),
+    'Logs one line per response of the API, regardless of `LOG_LEVEL`: request ID, route, method, status, problem code, duration and partner environment, but no user IDs, keys or query strings.',
+  ),
   SHUTDOWN_DELAY_MS: setting(
     z.coerce.number().int().min(0).max(60_000).default(0),
     'Milliseconds for which a stopping API process still accepts requests while `/readyz` returns 503, so that a load balancer takes it out of rotation first. Set it to twice the interval of its health checks. On Kubernetes, the preStop hook does this.',

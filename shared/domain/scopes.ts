@@ -42,7 +42,7 @@ export const KEY_SCOPE_MEANINGS: Record<KeyScope, string> = {
   'agents:introspect': 'Reserved for checking agents’ keys',
   'keys:manage': 'Create, rotate and revoke your API keys',
   'webhooks:manage': 'Manage your webhook endpoint',
-  'usage:read': 'Reserved for reading your usage',
+  'usage:read': 'Read your usage',
   'audit:read': 'Read and verify your audit log',
 };
 

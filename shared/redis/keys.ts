@@ -43,6 +43,14 @@ export function redisKeys(keyspace: string, eventShards = 1) {
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
     /** The clock that both environments of a partner share. lib/partner-clock.lua documents it. */
     clock: (tag: string) => `${p}:{${tag}}:clock`,
+    /**
+     * A tenant's usage in one hour since 1970, or the set of the hours that are not yet stored. With an empty `part`,
+     * returns the prefix of both, which lib/usage.lua documents.
+     */
+    usage: (tenant: Tenant, part: number | 'hours' | '') =>
+      `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:usage:${part}`,
+    /** Lock of the worker that stores usage. */
+    usageSweep: () => `${p}:{usage}:sweep`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
     /** A tenant's finalized chunks whose jobs may still exist, by the time when they were finalized. */
     finalizedChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:finalized-chunks`,

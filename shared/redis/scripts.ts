@@ -67,10 +67,12 @@ export const scripts = {
       nodePrefix: string,
       budgetPrefix: string,
       partnerCapacity: Argument,
+      entering: string,
+      usagePrefix: string,
       ...costGrantChunkIds: Argument[],
     ],
     AuthorizeReply
-  >('authorize', { uses: ['partner-clock', 'server-epoch'] }),
+  >('authorize', { uses: ['partner-clock', 'server-epoch', 'usage'] }),
   leaseAuthority: script<string[], [epoch: string, token: string, leaseMs: number], string>('lease-authority', {
     uses: ['server-epoch'],
   }),
@@ -85,6 +87,14 @@ export const scripts = {
   removeFence: script<[clock: string, ...rowsAndLeases: string[]], [token: string], number>('remove-fence', {
     uses: ['partner-clock'],
   }),
+  recordUsage: script<
+    [usage: string, hours: string],
+    [prefix: string, hour: number, process: string, batch: number, ...fieldsAndCounts: Argument[]],
+    0 | 1
+  >('record-usage', { uses: ['usage'] }),
+  releaseUsage: script<[usage: string, hours: string], [hour: number, rev: string, keptMs: number], 0 | 1>(
+    'release-usage',
+  ),
   advanceClock: script<[clock: string], [floorMs: number], number>('advance-clock', { uses: ['partner-clock'] }),
 
   readSignals: script<string[], [epoch: string], (string | null)[]>('read-signals', { uses: ['server-epoch'] }),

@@ -4,6 +4,9 @@ import type { Env, PartnerId } from '../domain/ids';
 import type { KeyGrant } from '../domain/partner-key';
 import { KEY_SCOPES, type Scope } from '../domain/scopes';
 import { type ListPage, listPage, type Position } from './list-page';
+import { streamOf } from './stream';
+
+const IDS_PER_BATCH = 1_000;
 
 type PartnerPlan = 'STANDARD' | 'ENTERPRISE';
 export interface PartnerLimits {
@@ -108,6 +111,11 @@ export function partnersStore(connection: Connection) {
     async many(partnerIds: PartnerId[]): Promise<Map<PartnerId, PartnerDoc>> {
       const docs = await model.find({ _id: { $in: partnerIds } }).lean<PartnerDoc[]>();
       return new Map(docs.map((doc) => [doc._id, doc]));
+    },
+
+    /** Streams the IDs of all partners. */
+    ids(): AsyncIterable<Pick<PartnerDoc, '_id'>> {
+      return streamOf(model, {}, { projection: { _id: 1 }, batchSize: IDS_PER_BATCH });
     },
 
     async insert(partner: PartnerDoc, session: ClientSession): Promise<void> {

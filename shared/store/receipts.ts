@@ -1,4 +1,4 @@
-import { type Connection, Schema } from 'mongoose';
+import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant } from '../domain/ids';
 import {
   baseOf,
@@ -11,6 +11,7 @@ import {
 } from '../domain/receipt';
 import { LIST_TIMEOUT_MS, type ListPage, listPage, type PayForRows, type Position } from './list-page';
 import { tenantRouting } from './routing';
+import { startOfHour } from './usage';
 
 /** An item whose outcome is not PERSISTED. */
 export interface ReceiptItem {
@@ -22,6 +23,12 @@ export interface ReceiptItem {
   /** For a CONFLICT, when MIR received the stored event. Earlier versions did not record it. */
   firstReceivedAt?: Date;
 }
+
+/**
+ * Time for which a part is kept after its events became final. A day longer than receipts and dead letters, so that the
+ * replay of a dead letter finds what usage has counted.
+ */
+const KEPT_MS = RECEIPT_RETENTION_MS + 24 * 3600 * 1000;
 
 /** What a receipt ID contains about a submission, except for the chunk ID. */
 export interface SubmissionFacts {
@@ -42,6 +49,8 @@ export interface ReceiptPartDoc {
   items: ReceiptItem[];
   settledAt: Date;
   expireAt: Date;
+  /** The hour in which usage has counted the events. Absent on parts from earlier versions, which it has not counted. */
+  usageAt?: Date;
   receivedAt?: Date;
   /**
    * The tenant, on parts by which the list finds receipts: the first part of a batch, and shared parts. The index does
@@ -87,8 +96,9 @@ export function receiptPartOf(
   },
   now: Date,
 ): ReceiptPartDoc {
-  const expireAt = new Date(now.getTime() + RECEIPT_RETENTION_MS);
-  const part: ReceiptPartDoc = { _id: chunkId, tenant, total, items, settledAt: now, expireAt };
+  const expireAt = new Date(now.getTime() + KEPT_MS);
+  const usageAt = startOfHour(submission?.receivedAt ?? now);
+  const part: ReceiptPartDoc = { _id: chunkId, tenant, total, items, settledAt: now, expireAt, usageAt };
   const counts = countOutcomes(items);
   if (items.length > 0) part.counts = counts;
   if (submission === null) return part;
@@ -118,6 +128,7 @@ const schema = new Schema<ReceiptPartDoc>(
     ],
     settledAt: Date,
     expireAt: Date,
+    usageAt: Date,
     receivedAt: Date,
     listedFor: String,
     failuresOf: String,
@@ -140,12 +151,24 @@ export function receiptsStore(connection: Connection) {
   return {
     model,
 
-    /** Writes parts of receipts. A retry replaces a part with an identical one. */
-    async put(parts: ReceiptPartDoc[]): Promise<void> {
+    /** Inserts parts of receipts. Throws if one exists. */
+    async insert(parts: ReceiptPartDoc[], session: ClientSession): Promise<void> {
+      await collection.insertMany(parts, { session, ordered: true });
+    },
+
+    /** Writes parts of receipts, and replaces those that exist. */
+    async put(parts: ReceiptPartDoc[], session?: ClientSession): Promise<void> {
       const writes = parts.map((part) => ({
         replaceOne: { filter: { _id: part._id, ...routing([part.tenant]) }, replacement: part, upsert: true },
       }));
-      await collection.bulkWrite(writes, { ordered: false });
+      await collection.bulkWrite(writes, { ordered: false, ...(session ? { session } : {}) });
+    },
+
+    /** Returns those of the parts that are stored, as they are stored. */
+    async stored(parts: readonly ReceiptPartDoc[], session: ClientSession): Promise<ReceiptPartDoc[]> {
+      const ids = parts.map(({ _id }) => _id);
+      const tenants = parts.map(({ tenant }) => tenant);
+      return collection.find({ _id: { $in: ids }, ...routing(tenants) }, { session }).toArray();
     },
 
     async parts(tenant: Tenant, chunkIds: ChunkId[]): Promise<ReceiptPartDoc[]> {

@@ -27,6 +27,7 @@ export const SHARD_KEYS = {
   users: byTenantWithOwnIndex('changed in the same transaction as the events'),
   receipt_parts: byTenantWithOwnIndex('a receipt is read and written with its tenant'),
   rejected_events: byTenant('listed with the tenant; IDs are random'),
+  usage: byTenant('changed in the same transaction as the receipts'),
   agents: byTenant('trees belong to one tenant, and kills walk one tree'),
   audit: { key: { chain: 1 }, why: 'a chain belongs to one tenant; `seq` must be unique in it' },
   erasures: byTenant('recorded in the same transaction as the events are deleted'),

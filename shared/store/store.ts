@@ -28,6 +28,7 @@ import { queuedMailsStore } from './queued-mails';
 import { receiptsStore } from './receipts';
 import { omittedRejectionsStore, rejectedEventsStore } from './rejected-events';
 import { cacheOutboxStore } from './cache-outbox';
+import { usageStore } from './usage';
 import { usersStore } from './users';
 import { deliveriesStore, webhooksStore } from './webhooks';
 
@@ -45,6 +46,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     receipts: receiptsStore(connection),
     rejectedEvents: rejectedEventsStore(connection),
     omittedRejections: omittedRejectionsStore(connection),
+    usage: usageStore(connection),
     partners: partnersStore(connection),
     applications: applicationsStore(connection),
     audit: auditStore(connection),

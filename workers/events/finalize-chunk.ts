@@ -12,9 +12,9 @@ import {
 } from '../../shared/queue/finalize-chunks';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { type ReceiptItem, receiptPartOf, type SubmissionFacts } from '../../shared/store/receipts';
-import type { Store } from '../../shared/store/store';
+import { createStorePart } from './store-parts';
 
-const MAX_PARTS_PER_WRITE = 500;
+const MAX_CHUNKS_PER_CALL = 500;
 const MAX_CHUNKS_PER_REMOVAL = 500;
 
 export interface FinalizedChunk extends QueuedChunk {
@@ -26,33 +26,30 @@ export interface FinalizedChunk extends QueuedChunk {
 }
 
 /**
- * Returns a function that finalizes a chunk: writes its part of the receipt, then moves it from the tenant's open to its
- * finalized chunks, because its job still exists, and releases its queued bytes. Chunks that are finalized in the same
- * event-loop tick share round trips.
+ * Returns a function that finalizes a chunk: stores its part of the receipt and counts its events in usage, then moves it
+ * from the tenant's open to its finalized chunks, because its job still exists, and releases its queued bytes. Chunks
+ * that are finalized at the same time share round trips.
  */
-export function createFinalizeChunk(deps: {
-  store: Pick<Store, 'receipts'>;
-  link: RedisLink;
-  keys: RedisKeys;
-  log: Log;
-  metrics: Metrics;
-  signal: AbortSignal;
-}): (finalized: FinalizedChunk) => Promise<void> {
-  const { store, link, keys, log, metrics, signal } = deps;
+export function createFinalizeChunk(
+  deps: Parameters<typeof createStorePart>[0] & { metrics: Metrics },
+): (finalized: FinalizedChunk) => Promise<void> {
+  const { queueLink, keys, log, metrics, signal } = deps;
+  const storePart = createStorePart(deps);
   const count = ({ total, items }: FinalizedChunk): void => {
     if (total !== null) metrics.eventOutcomes.PERSISTED.inc(total - items.length);
     for (const { outcome } of items) metrics.eventOutcomes[outcome].inc();
   };
   const flush = async (batch: Coalesced<FinalizedChunk, void>[]): Promise<void> => {
     const chunks = batch.map(({ item }) => item);
-    const now = new Date();
-    const parts = chunks.map((chunk) => receiptPartOf(chunk, now));
-    await retryUntilAborted(() => store.receipts.put(parts), { what: 'receipts', log, signal });
-    await retryUntilAborted(() => finalizeChunks(link, keys, chunks), { what: 'finalize', log, signal });
+    await retryUntilAborted(() => finalizeChunks(queueLink, keys, chunks), { what: 'finalize', log, signal });
     chunks.forEach(count);
     batch.forEach(({ resolve }) => resolve());
   };
-  return coalesce(flush, { maxItems: MAX_PARTS_PER_WRITE });
+  const release = coalesce(flush, { maxItems: MAX_CHUNKS_PER_CALL });
+  return async (chunk) => {
+    await storePart(receiptPartOf(chunk, new Date()));
+    await release(chunk);
+  };
 }
 
 /**

@@ -9,6 +9,7 @@ import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
 import type { OUTBOXES, Store } from '../../shared/store/store';
+import { storeUsage } from '../../shared/usage/store-usage';
 import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
 import { gaugeReadings } from './read-gauges';
@@ -27,18 +28,24 @@ const FILES_EVERY_MS = 10_000;
 const FILES_LOCK_MS = 8_000;
 /** Short, so that the file is rewritten before the server might restart. */
 const WRITE_ERRORS_EVERY_MS = 2_000;
+const USAGE_EVERY_MS = 60_000;
+/** Less than `USAGE_EVERY_MS`, so that in each interval, only the first worker stores usage. */
+const USAGE_LOCK_MS = 50_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades, rewrites append-only files after erasures and updates the gauges. Returns a function that stops it.
+ * cascades, stores usage, rewrites append-only files after erasures and updates the gauges. Returns a function that stops it.
  */
 export function maintain(deps: {
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
-  store: Pick<Store, 'cascades' | 'audit' | (typeof OUTBOXES)[number] | 'identities' | 'transaction'>;
+  store: Pick<
+    Store,
+    'cascades' | 'audit' | 'usage' | 'partners' | (typeof OUTBOXES)[number] | 'identities' | 'transaction'
+  >;
   link: RedisLink;
   /** The cache's Redis. Null if the queues use the same server. */
   cacheLink: RedisLink | null;
@@ -77,6 +84,10 @@ export function maintain(deps: {
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter registration', log, registerDeadLetters),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters({ queues, link, keys, log })),
     repeat(SIGN_UPS_EVERY_MS, 'sign-up cleanup', log, () => forgetSignUps(store, Date.now())),
+    repeat(USAGE_EVERY_MS, 'storing usage', log, async () => {
+      const isFirst = await scripts.takeLock(link.client, [keys.usageSweep()], ['1', USAGE_LOCK_MS]);
+      if (isFirst === 1) await storeUsage({ store, link, keys });
+    }),
     repeat(CASCADES_EVERY_MS, 'cascade requeue', log, async () => {
       const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_RUN);
       for (const { _id } of due) await cascadeQueue.add(_id);

@@ -1,6 +1,6 @@
 -- Authorizes the requests that arrived with one API key in the same turn of the event loop.
 -- Checks the key, its agents and its scopes, charges the rate-limit budgets, and marks accepted chunks as open.
--- Also reads the clock and the watermark.
+-- Also reads the clock and the watermark, and counts the requests in the tenant's usage.
 -- A key's path consists of its partner and then the agents from the root to the key's own agent.
 -- Every budget on the path is charged for each request, so the budget with the fewest tokens left limits the grant.
 --
@@ -15,7 +15,9 @@
 -- ARGV[4]  key prefix of node rows
 -- ARGV[5]  key prefix of budgets
 -- ARGV[6]  capacity of the partner's budget, or '' to use the one in the partner's row
--- ARGV[7…] three values for each request:
+-- ARGV[7]  requests that enter with this call: route groups and numbers, see lib/usage.lua
+-- ARGV[8]  key prefix of the tenant's usage
+-- ARGV[9…] three values for each request:
 --            cost
 --            grant: `whole` (the full cost or nothing), `part` (as many units as are left) or
 --              `credit` (always charges the full cost, and grants it if a token was left)
@@ -24,6 +26,7 @@
 -- Returns only { status } for:
 --   MISS               a row is missing or from another epoch: load the rows and retry
 --   HOLD               a row is fenced: wait and retry
+-- Returns { status, '', '', current time in ms } for:
 --   AGENT_KEY_REVOKED  the key is permanently revoked. The `path` of a tombstone contains this status.
 --                      Earlier versions treat the status as a node ID without a row, so they return MISS.
 --   API_KEY_EXPIRED    the key has expired, according to the partner's clock
@@ -39,11 +42,16 @@ local function hold(row)
   if ms and redis.call('PTTL', row) > tonumber(ms) then redis.call('PEXPIRE', row, ms) end
   return {'HOLD'}
 end
+local function reject(status, time)
+  local at = time or partner_clock(KEYS[3])
+  count_entered(ARGV[8], at, ARGV[7])
+  return {status, '', '', at}
+end
 local epoch = server_epoch(ARGV[1])
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body', 'exp')
 if c[1] ~= epoch then return {'MISS'} end
 if c[2] == '' then return hold(KEYS[1]) end
-if c[2] == 'AGENT_KEY_REVOKED' then return {c[2]} end
+if c[2] == 'AGENT_KEY_REVOKED' then return reject(c[2]) end
 local ids, caps, facts, rejection = {}, {}, {}, nil
 for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
 for i, id in ipairs(ids) do
@@ -51,11 +59,11 @@ for i, id in ipairs(ids) do
   if node[1] ~= epoch then return {'MISS'} end
   if node[2] ~= '' then
     if node[2] == 'HOLD' then return hold(ARGV[4] .. id) end
-    if node[2] == 'AGENT_KEY_REVOKED' then return {node[2]} end
+    if node[2] == 'AGENT_KEY_REVOKED' then return reject(node[2]) end
     rejection = rejection or node[2]
   end
   if i == #ids and node[3] ~= '' then
-    if node[3] == 'AGENT_KEY_REVOKED' then return {node[3]} end
+    if node[3] == 'AGENT_KEY_REVOKED' then return reject(node[3]) end
     rejection = rejection or node[3]
   end
   caps[i] = tonumber(node[4])
@@ -63,7 +71,8 @@ for i, id in ipairs(ids) do
 end
 if ARGV[6] ~= '' then caps[1] = tonumber(ARGV[6]) end
 local now, server = partner_clock(KEYS[3])
-if c[5] and now >= tonumber(c[5]) then return {'API_KEY_EXPIRED'} end
+if c[5] and now >= tonumber(c[5]) then return reject('API_KEY_EXPIRED', now) end
+count_entered(ARGV[8], now, ARGV[7])
 if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then rejection = rejection or 'SCOPE' end
 local tokens = {}
 for i, cap in pairs(caps) do
@@ -88,8 +97,8 @@ if low[2] then open = redis.call('ZCARD', KEYS[2]) end
 local reply = {rejection or 'OK', c[4], table.concat(facts, '\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open, smallest}
 local left, spent = tokens[tightest], 0
 local requests = #ARGV
-if rejection and requests < 7 then ARGV[7], ARGV[8], ARGV[9], requests = '1', 'part', '', 9 end
-for i = 7, requests, 3 do
+if rejection and requests < 9 then ARGV[9], ARGV[10], ARGV[11], requests = '1', 'part', '', 11 end
+for i = 9, requests, 3 do
   local cost = tonumber(ARGV[i])
   local granted = 0
   if cost <= left or (ARGV[i + 1] == 'credit' and left >= 1) then granted = cost

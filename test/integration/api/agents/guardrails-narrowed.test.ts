@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newCountedRequest } from '../../../../shared/domain/usage';
 import { validateEvent, type ValidatedEvent } from '../../../../api/events/validate-event';
 import { submitBatch } from '../../../../api/events/submit-batch';
 import { createSubmitSingle } from '../../../../api/events/submit-single';
@@ -41,7 +42,9 @@ type Agent = Awaited<ReturnType<typeof createAgent>>;
 function submitTogether({ key }: Agent, events: ValidatedEvent[]) {
   const submit = createSubmitSingle(h.ctx);
   const requestId = 'req-1';
-  return Promise.allSettled(events.map((event) => submit({ key, event, requestId, sentBytes: 100 })));
+  return Promise.allSettled(
+    events.map((event) => submit({ key, event, requestId, counted: newCountedRequest('events'), sentBytes: 100 })),
+  );
 }
 
 describe('events submitted individually in the same tick', () => {
@@ -94,8 +97,9 @@ describe('events submitted individually in the same tick', () => {
 describe('a batch submitted after permissions were narrowed', () => {
   const submit = (agent: Agent, values: unknown[]) => {
     const items = values.map((value) => ({ value }));
-    const submission = { items, sentBytes: 1_000, key: agent.key, requestId: 'req-1', admitted: () => undefined };
-    return submitBatch(h.ctx, submission);
+    const counted = newCountedRequest('events');
+    const submission = { items, sentBytes: 1_000, key: agent.key, requestId: 'req-1', counted };
+    return submitBatch(h.ctx, { ...submission, admitted: () => undefined });
   };
 
   it('accepts the batch items that are still allowed and reports the rejected items', async () => {

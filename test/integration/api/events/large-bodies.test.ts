@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newCountedRequest } from '../../../../shared/domain/usage';
 import { newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
 import { newPartnerTag } from '../../../../shared/domain/ids';
 import type { BatchItem } from '../../../../api/events/read-batch';
@@ -45,7 +46,13 @@ describe('POST /v1/events with a batch', () => {
     ['a budget smaller than the batch', () => partnerKey(10), 'BATCH_EXCEEDS_LIMIT'],
   ])('rejects a batch before reading any item: %s', async (_what, keyText, code) => {
     const { items, reads } = countedItems(100);
-    const sent = { items, sentBytes: 1_000, key: parseApiKey(await keyText())!, requestId: 'r' };
+    const sent = {
+      items,
+      sentBytes: 1_000,
+      key: parseApiKey(await keyText())!,
+      requestId: 'r',
+      counted: newCountedRequest('events'),
+    };
     const submission = submitBatch(mir.ctx, { ...sent, admitted: () => undefined });
     await expect(submission).rejects.toMatchObject({ code });
     expect(reads()).toBe(0);

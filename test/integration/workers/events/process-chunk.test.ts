@@ -38,7 +38,7 @@ async function processWith(faults: (deps: Deps) => Partial<Deps>, isDone: () => 
     keys,
     secrets,
     committer: createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing: NO_TRACING, signal }),
-    finalize: createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal }),
+    finalize: createFinalizeChunk({ store, queueLink, keys, log, metrics, signal }),
     tenantOfChunk: (shard, chunkId) => tenantOfChunk(queueLink.client, keys, shard, chunkId),
     log,
     metrics,
