@@ -21,6 +21,7 @@ const TAGS: Record<string, string> = {
   Users: 'Erase users.',
   Agents:
     'Manage AI agents and service accounts, their keys and trees, and the kill switch. Requires the ENTERPRISE plan.',
+  Usage: 'Read how many events and requests you sent, and what became of them.',
   Audit: 'Read and verify the hash-chained audit log.',
   Operator: 'Administer this registry.',
   Operations: 'Health checks for load balancers and orchestrators.',

@@ -47,6 +47,7 @@ const summaryFields = {
       erased: count,
       rejected: count.describe('Events that `POST /v1/events` rejected one by one. They have no receipt.'),
     })
+    .meta({ id: 'UsageOfEvents' })
     .describe('Events by outcome. Events that are still queued are not included yet.'),
   requests: z
     .array(
@@ -54,7 +55,9 @@ const summaryFields = {
         .object({
           group: z.string().describe('Group of the routes, as in this document, in lowercase.'),
           total: count,
-          byStatusClass: z.object({ '2xx': count, '3xx': count, '4xx': count, '5xx': count }),
+          byStatusClass: z
+            .object({ '2xx': count, '3xx': count, '4xx': count, '5xx': count })
+            .meta({ id: 'UsageByStatusClass' }),
           unfinished: count.describe(
             'Requests in progress, and requests whose outcome is unknown because a server process stopped.',
           ),

@@ -9,6 +9,7 @@ import {
 } from '../domain/usage';
 import type { Tenant } from '../domain/ids';
 import { LIST_TIMEOUT_MS } from './list-page';
+import { tenantRouting } from './routing';
 import { streamOf } from './stream';
 
 /**
@@ -65,11 +66,17 @@ export function usageStore(connection: Connection) {
   const model = connection.model<UsageDoc>('Usage', schema);
   const collection = connection.collection<UsageDoc>(model.collection.collectionName);
 
-  const rowOf = (tenant: Tenant, kind: UsageDoc['kind'], at: Date, part: string) => ({
-    filter: { _id: idOf(tenant, at, part), tenant },
-    upsert: true,
-    inserted: { kind, at, expireAt: new Date(at.getTime() + USAGE_RETENTION_MS) },
-  });
+  const routing = tenantRouting(connection);
+  const rowOf = (tenant: Tenant, kind: UsageDoc['kind'], at: Date, part: string) => {
+    const route = routing([tenant]);
+    const inserted = { kind, at, expireAt: new Date(at.getTime() + USAGE_RETENTION_MS) };
+    return {
+      filter: { _id: idOf(tenant, at, part), ...route },
+      upsert: true,
+      // An upsert sets the fields of its filter.
+      inserted: 'tenant' in route ? inserted : { ...inserted, tenant },
+    };
+  };
   const inRange = (tenant: Tenant, kind: UsageDoc['kind'], { fromMs, toMs }: Pick<UsageRange, 'fromMs' | 'toMs'>) => ({
     tenant,
     kind,

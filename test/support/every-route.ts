@@ -90,6 +90,7 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
     call('DELETE /partners/webhook', BOTH, { key: other.liveKey }),
     call('POST /users/erase', BOTH, { body: { userExternalId: 'u-6' } }),
     call('GET /users/erase/:receiptId', STORE, { params: { receiptId: ids.erasure } }),
+    call('GET /usage', BOTH),
     call('GET /audit', STORE),
     call('GET /audit/verify', STORE),
     call('GET /partners/me', STORE),

@@ -64,6 +64,10 @@ export async function insertRows(
     })),
   );
   await insert(
+    store.usage.model,
+    numbers.map((n) => ({ _id: idOf('use', own, n), tenant: own, kind: n % 2 ? 'events' : 'requests', at: at(n) })),
+  );
+  await insert(
     store.audit.model,
     numbers.map((n) => ({
       ...anEntry(own, {

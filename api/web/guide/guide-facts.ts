@@ -14,6 +14,7 @@ import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/m
 import { KEY_SCOPE_MEANINGS, KEY_SCOPES } from '../../../shared/domain/scopes';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
 import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../shared/domain/rejected-event';
+import { DEFAULT_USAGE_DAYS, MAX_USAGE_DAYS, USAGE_RETENTION_DAYS } from '../../../shared/domain/usage';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
 import { MAX_ROWS_AT_ONCE, MAX_ROWS_PER_MINUTE } from '../../../shared/rejections/record-rejections';
 import { MAX_KEYS_PER_ENVIRONMENT } from '../../keys/change-keys';
@@ -97,6 +98,10 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     REJECTED_EVENTS_RETENTION_DAYS: number(REJECTED_EVENTS_RETENTION_DAYS),
     MAX_REJECTIONS_AT_ONCE: number(MAX_ROWS_AT_ONCE),
     MAX_REJECTIONS_PER_MINUTE: number(MAX_ROWS_PER_MINUTE),
+    USAGE_RETENTION_DAYS: number(USAGE_RETENTION_DAYS),
+    DEFAULT_USAGE_HOURS: number(DEFAULT_USAGE_DAYS.hour * 24),
+    DEFAULT_USAGE_DAYS: number(DEFAULT_USAGE_DAYS.day),
+    MAX_USAGE_DAYS_OF_HOURS: number(MAX_USAGE_DAYS.hour),
     MAX_EVENT_KIB: number(MAX_EVENT_BYTES / 1024),
     KIB_PER_UNIT: number(BYTES_PER_UNIT / 1024),
     IDS_PER_UNIT: number(IDS_PER_UNIT),

@@ -38,6 +38,7 @@ const CONTROLS: Record<string, Control> = {
   'DELETE /partners/webhook': { before: 'webhook' },
   'POST /users/erase': { body: named },
   'GET /users/erase/:receiptId': READ,
+  'GET /usage': READ,
   'GET /audit': READ,
   'GET /audit/verify': READ,
   'GET /agents/tree': READ,

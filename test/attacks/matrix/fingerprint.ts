@@ -6,8 +6,8 @@ import type { Harness } from '../../support/harness';
 /** Fields that reads change. */
 const VOLATILE = new Set(['lastActivityAt', 'lastUsedAt']);
 
-/** Collections that rejected submissions are recorded in, a few seconds later. */
-const RECORDS_OF_REJECTIONS = new Set(['rejected_events', 'omitted_rejections']);
+/** Collections in which requests are recorded later, also if they are rejected. */
+const RECORDS_OF_REQUESTS = new Set(['rejected_events', 'omitted_rejections', 'usage']);
 
 type Doc = Record<string, unknown>;
 
@@ -24,7 +24,7 @@ export async function fingerprint({ ctx }: Harness): Promise<Fingerprint> {
   const add = (owner: string, text: string): void => void (hashes[owner] ??= createHash('sha256')).update(text);
   const collections = await ctx.store.connection.db!.collections();
   for (const collection of collections.sort((a, b) => (a.collectionName < b.collectionName ? -1 : 1))) {
-    if (RECORDS_OF_REJECTIONS.has(collection.collectionName)) continue;
+    if (RECORDS_OF_REQUESTS.has(collection.collectionName)) continue;
     const docs = await collection.find().sort({ _id: 1 }).toArray();
     for (const doc of docs) {
       const text = JSON.stringify(doc, (field, value: unknown) => (VOLATILE.has(field) ? undefined : value));

@@ -59,7 +59,7 @@ const NAMING: Record<string, { kind: Kind; use: Use }> = {
 /** Query and body parameters that do not name a resource. */
 const VALUES = new Set(
   [
-    'limit from to status code type maxDepth action actor queue eventType',
+    'limit from to bucket status code type maxDepth action actor queue eventType',
     'events occurredAt weight metadata idempotencyKey',
     'name preset allowedEventTypes rateLimitPerMinute authorizer reason dryRun',
     'includeDescendants spawnEnabled maxSpawnDepth maxChildrenPerAgent maxAgentsPerRoot approval',

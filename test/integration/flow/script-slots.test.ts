@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MAX_EVENTS_PER_CHUNK } from '../../../shared/queue/event-chunk';
 import { scripts } from '../../../shared/redis/scripts';
+import { HOUR_MS } from '../../../shared/domain/usage';
+import { storeUsage } from '../../../shared/usage/store-usage';
 import { createPartitionLocks, LOCK_MS } from '../../../workers/events/partition-locks';
 import { anEvent, someEvents } from '../../support/builders';
 import { makeDeadLetter } from '../../support/dead-letters';
@@ -70,6 +72,7 @@ describe('the keys of a script', () => {
     await mir.client.post('/v1/events', liveKey, { events: someEvents(2 * MAX_EVENTS_PER_CHUNK) });
     await playTraffic(mir.client, mir.ctx.store, ADMIN_TOKEN);
     await renewLock();
+    await storeUsage({ store: mir.ctx.store, link: mir.ctx.queueLink, keys: mir.ctx.keys }, Date.now() + 2 * HOUR_MS);
     const isCluster = mir.ctx.queueLink.layout === 'cluster';
     const expected = Object.keys(scripts).filter((name) => isCluster || !ONLY_ON_A_CLUSTER.has(name));
     const missing = (): string[] => expected.filter((name) => !called().has(name));

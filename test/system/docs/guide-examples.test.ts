@@ -90,6 +90,8 @@ function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
   expect(output).toContain('events of u-3: 1');
   expect(output).toContain('wieght: UNKNOWN_FIELD');
   expect(output).toContain('0 UNKNOWN_FIELD');
+  expect(output).toMatch(/events stored: \d+/);
+  expect(output).toMatch(/^signals \d+ \d+$/m);
   expect(output).toContain('the agent now gets 401');
   expect(output).toContain('revoked 2, audited 2');
 }
@@ -111,6 +113,7 @@ describe('examples in the Partner Guide', () => {
       expect(output).toContain('"code":"UNKNOWN_EVENT_TYPE"');
       expect(output).toContain('"status":"DONE"');
       expect(output).toMatch(/"code":"UNKNOWN_FIELD","path":"".*"omitted":0/);
+      expect(output).toMatch(/"events":\{"persisted":\d+/);
       expect(output).toMatch(/RateLimit: "requests";r=\d+/);
       expect(output).toMatch(/"url":"[^"]*\/link\/[\w-]{43}"/);
       expect(output).toMatch(/"linked":false.*"kind":"CODE"/);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
-import { type Tenant, tenantOf } from '../../../../shared/domain/ids';
+import type { ChunkId, EventId, Tenant } from '../../../../shared/domain/ids';
+import { tenantOf } from '../../../../shared/domain/ids';
 import { HOUR_MS, hourOf, MAX_USAGE_DAYS } from '../../../../shared/domain/usage';
 import { scripts } from '../../../../shared/redis/scripts';
 import { startOfHour } from '../../../../shared/store/usage';
@@ -80,13 +81,13 @@ describe('events in GET /v1/usage', () => {
     await submit(partner.liveKey, { events: someEvents(2) });
     const { receipts, usage } = mir.ctx.store;
     const [part] = await receipts.model.find({ tenant: live(partner) }).lean();
-    const failed = { index: 0, eventId: 'evt' as never, outcome: 'FAILED' as const };
+    const failed = { index: 0, eventId: 'evt' as EventId, outcome: 'FAILED' as const };
     const storePart = newStorePart();
     const now = startOfHour(new Date(Date.now() + 3 * HOUR_MS));
     await Promise.all([
       storePart({ ...part!, usageAt: now }),
       storePart({ ...part!, usageAt: now, items: [failed] }),
-      storePart({ ...part!, _id: `${part!._id}0` as never, usageAt: now }),
+      storePart({ ...part!, _id: `${part!._id}0` as ChunkId, usageAt: now }),
     ]);
     expect((await totalOf(partner.liveKey)).events).toMatchObject({ persisted: 1, failed: 1 });
     await storePart({ ...part!, usageAt: now });

@@ -181,6 +181,7 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['the last sealed audit entry', () => store.audit.lastSealed(tenant)],
   ["a user's events to export", () => firstOf(store.events.ofUser(tenant, userRef))],
   ['the number of omitted rejected events', () => store.omittedRejections.count(tenant, at(0))],
+  ['the usage of requests', () => firstOf(store.usage.requests(tenant, { fromMs, toMs }))],
   ["a receipt's parts without items", () => store.receipts.listed(tenant, [idOf('c', tenant, 1) as ChunkId])],
   ['due erasures', () => store.erasures.due(at(0), at(ROWS), PAGE_SIZE)],
   ['the latest erasure', () => store.erasures.latest([tenant])],

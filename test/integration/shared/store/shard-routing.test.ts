@@ -80,7 +80,8 @@ describe('on a sharded cluster (scripted mongos)', () => {
         'insert events',
         'insert users',
         'update users _id,tenant',
-        'update receipt_parts _id,tenant',
+        'insert receipt_parts',
+        'update usage _id,tenant',
       ]),
     );
   });
@@ -98,6 +99,7 @@ describe('on a sharded cluster (scripted mongos)', () => {
       expect((await mir.client.get(`/v1/events/receipts/${receiptId}`, partner.liveKey)).body.status).toBe('DONE');
       expect((await mir.client.get('/v1/events/receipts', partner.liveKey)).body.data).not.toEqual([]);
       expect((await mir.client.get('/v1/rejected-events', partner.liveKey)).status).toBe(200);
+      expect((await mir.client.get('/v1/usage', partner.liveKey)).status).toBe(200);
       expect((await resolveUser(mir, partner, 'u-2')).source).toBe('cache');
       expect((await resolveUser(mir, partner, 'never-seen')).source).toBe('store');
     });
@@ -171,7 +173,7 @@ describe('on a replica set', () => {
       await submitTo(plain, liveKey, [eventOf('u-0')]);
       const shapes = targetedCommands(commands).map(({ shape }) => shape);
       expect(shapes).toEqual(
-        expect.arrayContaining(['find users _id', 'find events _id', 'update users _id', 'update receipt_parts _id']),
+        expect.arrayContaining(['find users _id', 'find events _id', 'update users _id', 'update usage _id']),
       );
       expect(shapes.filter((shape) => shape.endsWith('_id,tenant'))).toEqual([]);
     } finally {
