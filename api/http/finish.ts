@@ -30,7 +30,11 @@ export interface Exchange {
   counted: CountedRequest;
   /** Code of the problem that was sent. */
   code: ProblemCode | null;
+  /** Settles when the handler is done, which may be later than the client disconnects. */
+  answering: Promise<unknown>;
 }
+
+const NOT_ANSWERING = Promise.resolve();
 
 type Deps = Pick<ApiContext, 'config' | 'draining' | 'log'>;
 
@@ -41,7 +45,15 @@ type PresentProblem = (problem: Problem) => Answer;
 export function openExchange(req: Request, res: Response, group = ''): Exchange {
   const requestId = requestIdOf(req);
   const counted = newCountedRequest(group);
-  const exchange = { req, res, requestId, headers: { 'X-Request-Id': requestId }, counted, code: null };
+  const exchange = {
+    req,
+    res,
+    requestId,
+    headers: { 'X-Request-Id': requestId },
+    counted,
+    code: null,
+    answering: NOT_ANSWERING,
+  };
   res.locals['exchange'] = exchange;
   return exchange;
 }
@@ -98,6 +110,7 @@ export function finishWithProblem(deps: Deps, exchange: Exchange, error: unknown
  */
 export function finish(deps: Deps, exchange: Exchange, answering: Promise<Answer>, present?: PresentProblem): void {
   const fail = (error: unknown): void => finishWithProblem(deps, exchange, error, present);
+  exchange.answering = answering;
   answering.then((answer) => {
     try {
       write(deps, exchange, answer)?.catch(fail);

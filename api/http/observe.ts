@@ -1,9 +1,10 @@
 import type { RequestHandler, Response } from 'express';
+import { HOUR_MS } from '../../shared/domain/usage';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { Log } from '../../shared/log';
 import type { Tracing } from '../../shared/tracing/tracing';
 import type { UsageRecorder } from '../../shared/usage/record-usage';
-import { exchangeOf } from './finish';
+import { type Exchange, exchangeOf } from './finish';
 
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const CLIENT_CLOSED_REQUEST = 499;
@@ -27,44 +28,49 @@ interface Deps {
   accessLog: Log | null;
 }
 
+interface Closed {
+  method: string;
+  route: string;
+  status: number;
+  durationMs: number;
+}
+
 /**
  * Counts a response in its partner's usage and, if the access log is enabled, logs it in one line without anything that
  * the client chose, except for the request ID. A line with `usageBatch` is counted once Redis has that batch.
  */
-function record(
-  { usage, accessLog }: Deps,
-  {
+function record({ usage, accessLog }: Deps, exchange: Exchange | undefined, closed: Closed): void {
+  const batch = exchange ? usage.record(exchange.counted, closed.status, exchange.code) : null;
+  if (!accessLog) return;
+  const { method, route, status, durationMs } = closed;
+  const { requestId = null, code = null, counted } = exchange ?? {};
+  const line = {
+    requestId,
     method,
     route,
-    res,
     status,
-    durationMs,
-  }: {
-    method: string;
-    route: string;
-    res: Response;
-    status: number;
-    durationMs: number;
-  },
-): void {
-  const exchange = exchangeOf(res);
-  const batch = exchange ? usage.record(exchange.counted, status, exchange.code) : null;
-  if (!accessLog) return;
-  const { requestId = null, code = null, counted } = exchange ?? {};
-  const { group = '', entered = null, rejectedEvents = 0 } = counted ?? {};
+    code,
+    durationMs: Math.round(durationMs * 1_000) / 1_000,
+    tenant: counted?.entered?.tenant ?? null,
+  };
+  if (!batch) return accessLog.info(line, 'request');
+  const { group, rejectedEvents } = counted!;
+  const usageHour = new Date(batch.hour * HOUR_MS).toISOString();
   accessLog.info(
-    {
-      requestId,
-      method,
-      route,
-      status,
-      code,
-      durationMs: Math.round(durationMs * 1_000) / 1_000,
-      tenant: entered?.tenant ?? null,
-      ...(batch ? { group, rejectedEvents, usageHour: batch.hour, usageBatch: `${usage.process}:${batch.batch}` } : {}),
-    },
+    { ...line, group, rejectedEvents, usageHour, usageBatch: `${usage.process}:${batch.number}` },
     'request',
   );
+}
+
+/**
+ * Records a response once its handler is done. If the client has disconnected, the request may still be entering, and
+ * what it changes is not known yet.
+ */
+function recordWhenDone(deps: Deps, res: Response, closed: Closed): void {
+  const exchange = exchangeOf(res);
+  const done = (): void => record(deps, exchange, closed);
+  if (res.writableFinished || !exchange) return done();
+  exchange.answering.then(done, done);
 }
 
 /**
@@ -87,7 +93,7 @@ export function observed(deps: Deps, route: string, method: string, handle: Requ
       const status = statusOf(res);
       const durationMs = performance.now() - startedAtMs;
       series[Math.floor(status / 100) - 1]?.observe(durationMs / 1000);
-      record(deps, { method, route, res, status, durationMs });
+      recordWhenDone(deps, res, { method, route, status, durationMs });
       span?.end(status);
     });
     return span ? span.run(() => handle(req, res, next)) : handle(req, res, next);

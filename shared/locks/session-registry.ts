@@ -26,11 +26,11 @@ export interface RegisteredSession {
 }
 
 /**
- * Opens a MongoDB session, registers it in Redis under a subject (an agent tree, a partner, a cascade or commits), and
- * sends heartbeats until the session is closed. Ends the subject's other sessions that have not sent a heartbeat for
- * `deadAfterMs`, because the open transaction of a dead process would block the subject for up to a minute. If that
- * process was only slow, it retries its transaction. While Redis is down, sessions are not ended, and MongoDB's own
- * time limit applies.
+ * Opens a MongoDB session, registers it in Redis under a subject (an agent tree, a partner, a cascade, commits or
+ * receipts), and sends heartbeats until the session is closed. Ends the subject's other sessions that have not sent a
+ * heartbeat for `deadAfterMs`, because the open transaction of a dead process would block the subject for up to a minute.
+ * If that process was only slow, it retries its transaction. While Redis is down, sessions are not ended, and MongoDB's
+ * own time limit applies.
  */
 export async function openRegisteredSession(
   { store, queueLink, keys, log }: SessionDeps,

@@ -1,12 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type CountedRequest,
-  enteredField,
-  finishedField,
-  HOUR_MS,
-  hourOf,
-  REJECTED_EVENTS_FIELD,
-} from '../domain/usage';
+import { type CountedRequest, enteredField, finishedField, hourOf, REJECTED_EVENTS_FIELD } from '../domain/usage';
 import type { Tenant } from '../domain/ids';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
@@ -15,32 +8,33 @@ import type { RedisLink } from '../redis/link';
 import { scripts } from '../redis/scripts';
 
 const FLUSH_EVERY_MS = 1_000;
-/** Maximum number of batches, each of one tenant and hour, that wait. Requests beyond are not counted. */
+/**
+ * Maximum number of batches, each of one tenant and hour, that collect, and of those that are being sent. Requests beyond
+ * are not counted.
+ */
 const MAX_BATCHES = 10_000;
 const MAX_CONCURRENT_SENDS = 100;
 
-/** Identifies the batch in which a request was counted. */
-export interface UsageBatchRef {
-  hour: string;
-  batch: number;
-}
-
-export interface UsageRecorder {
-  /** Name of this process in the usage of its tenants. */
-  process: string;
-  /** Counts a response in memory. Returns null if the request is not counted, because it has no tenant. */
-  record(request: CountedRequest, status: number, code: string | null): UsageBatchRef | null;
-  /** Sends what was recorded. If a batch fails, it is sent again with the next flush. */
-  flush(): Promise<void>;
-  /** Stops the periodic flushes, then flushes one last time. */
-  close(): Promise<void>;
-}
-
+/** Counts that are sent together, of one tenant and hour. */
 interface Batch {
   tenant: Tenant;
   hour: number;
   number: number;
   counts: Map<string, number>;
+}
+
+export interface UsageRecorder {
+  /** Name of this process in the usage of its tenants. */
+  process: string;
+  /**
+   * Counts a response in memory. Returns its batch, or null if the request is not counted, because its tenant is
+   * unknown.
+   */
+  record(request: CountedRequest, status: number, code: string | null): Pick<Batch, 'hour' | 'number'> | null;
+  /** Sends what was recorded. If a batch fails, it is sent again with the next flush. */
+  flush(): Promise<void>;
+  /** Stops the periodic flushes, then flushes one last time. */
+  close(): Promise<void>;
 }
 
 /**
@@ -89,7 +83,7 @@ export function createUsageRecorder({
 
   const write = async (): Promise<void> => {
     for (const [key, batch] of collecting) {
-      if (sending.has(key)) continue;
+      if (sending.has(key) || sending.size >= MAX_BATCHES) continue;
       collecting.delete(key);
       sending.set(key, batch);
     }
@@ -132,7 +126,7 @@ export function createUsageRecorder({
       if (entered.atMs === null) add(enteredField(group), 1);
       add(finishedField(group, status, code), 1);
       if (rejectedEvents > 0) add(REJECTED_EVENTS_FIELD, rejectedEvents);
-      return { hour: new Date(hour * HOUR_MS).toISOString(), batch: batch.number };
+      return batch;
     },
     flush,
     close: async () => {

@@ -8,8 +8,11 @@ import type { Store } from '../store/store';
 
 /** Time after the end of an hour at which it is stored, so that most of its requests have finished. */
 const STORED_AFTER_MS = 60_000;
-/** Time for which Redis keeps a stored hour. Responses that processes add later, after an outage, are stored again. */
-const KEPT_AFTER_STORING_MS = 48 * HOUR_MS;
+/**
+ * Time for which Redis keeps a stored hour. Responses that a process adds later, because it had lost the connection, are
+ * stored again. Short, because an active tenant has about 0.5 KB per hour.
+ */
+const KEPT_AFTER_STORING_MS = 6 * HOUR_MS;
 const PARTNERS_PER_PAGE = 100;
 
 interface Deps {

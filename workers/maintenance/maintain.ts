@@ -37,7 +37,8 @@ const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades, stores usage, rewrites append-only files after erasures and updates the gauges. Returns a function that stops it.
+ * cascades, stores usage, rewrites append-only files after erasures and updates the gauges. Returns a function that
+ * stops it.
  */
 export function maintain(deps: {
   queues: InspectedQueues;
