@@ -68,9 +68,9 @@ function record({ usage, accessLog }: Deps, exchange: Exchange | undefined, clos
  */
 function recordWhenDone(deps: Deps, res: Response, closed: Closed): void {
   const exchange = exchangeOf(res);
-  const done = (): void => record(deps, exchange, closed);
-  if (res.writableFinished || !exchange) return done();
-  exchange.answering.then(done, done);
+  const recordNow = (): void => record(deps, exchange, closed);
+  if (res.writableFinished || !exchange) return recordNow();
+  exchange.answering.then(recordNow, recordNow);
 }
 
 /**

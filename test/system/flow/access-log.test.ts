@@ -12,8 +12,9 @@ beforeAll(async () => {
   mir = await serve({ workers: false });
 });
 
-const linesOf = ({ stdout }: TestProcess): Record<string, unknown>[] =>
-  stdout()
+const linesOf = (process: TestProcess): Record<string, unknown>[] =>
+  process
+    .stdout()
     .split('\n')
     .filter((line) => line.includes('"log":"access"'))
     .map((line) => JSON.parse(line) as Record<string, unknown>);

@@ -152,10 +152,10 @@ describe('usage', () => {
       const [killed] = await Promise.all([start('worker', env), start('worker', env)]);
       const day = generateDay({ seed: 16, events: EVENTS, endMs: Date.now() });
       const plan = planRequests(day, { seed: 16, resendPercent: 2 });
-      const failures = await playDay([...plan.day, ...plan.evening], apis, killed!);
+      const failures = await playDay([...plan.day, ...plan.evening], apis, killed);
       expect(failures).toBeGreaterThan(0);
       await mir.drained();
-      await apis[1]!.stop();
+      await apis[1].stop();
 
       let uncountedLines = 0;
       let unfinished = 0;
@@ -174,7 +174,7 @@ describe('usage', () => {
         uncountedLines += uncounted;
         unfinished += entered - counted.length;
         // The other API process, which stopped regularly, has counted all of its responses.
-        const own = accessLog(apis[1]!).filter((line) => line.tenant === tenant);
+        const own = accessLog(apis[1]).filter((line) => line.tenant === tenant);
         expect((await countedLines(tenant, own)).uncounted).toBe(0);
 
         const { rejected, ...events } = usage.total.events;
