@@ -22,6 +22,7 @@ import { mailsQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep-open-chunks';
 import { type AuthorityStore, authorityStore } from '../shared/authz/authority-store';
 import { type AccountAuth, createAuth } from './accounts/auth';
+import { createStaffAuth, type StaffAuth } from './accounts/staff-auth';
 import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } from '../shared/authz/record-activity';
 import { createRejectionRecorder, type RejectionRecorder } from '../shared/rejections/record-rejections';
 import { createUsageRecorder, type UsageRecorder } from '../shared/usage/record-usage';
@@ -60,6 +61,8 @@ export interface ApiContext extends Runtime {
   readRows: (tenants: Iterable<Tenant>, refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
   /** Functions for people's accounts. Loads better-auth on first use. */
   auth: AccountAuth;
+  /** Functions for the accounts of members and operators. */
+  staffAuth: StaffAuth;
   identityCache: IdentityCache;
   readIdentityRows: (refs: IdentityRef[]) => Promise<Map<IdentityRef, IdentityRow>>;
   presentSignals: PresentSignals;
@@ -101,7 +104,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const authority = authorityStore(store.urgent, runtime.secrets);
   const authorityReads = createBreaker('authority-read', metrics);
   const guardedAuthority: AuthorityStore = {
-    key: (hash, isAgent) => authorityReads.read(() => authority.key(hash, isAgent)),
+    key: (key) => authorityReads.read(() => authority.key(key)),
     nodes: (ids) => authorityReads.read(() => authority.nodes(ids)),
     latestErasure: (partnerId) => authorityReads.read(() => authority.latestErasure(partnerId)),
   };
@@ -161,6 +164,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     readIdentityRows: (refs) => signalsReads.read(() => store.urgent.memberships.rows(refs)),
     presentSignals: signalsPresenter(config.tierRules),
     auth: createAuth(runtime),
+    staffAuth: createStaffAuth(runtime),
     longWork: createLongWork(),
     draining: { now: false },
     keyedIdsFromMs,

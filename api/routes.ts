@@ -56,6 +56,59 @@ import { getUsageRoute } from './usage/get-usage';
 import { resolveRoute } from './resolve/resolve';
 import { eraseUserRoute } from './users/erase-user';
 import { getErasureRoute } from './users/get-erasure';
+import { createInvitationRoute } from './members/create-invitation';
+import { deleteInvitationRoute } from './members/delete-invitation';
+import { listInvitationsRoute } from './members/list-invitations';
+import { listMembersRoute } from './members/list-members';
+import { removeMemberRoute } from './members/remove-member';
+import { updateMemberRoute } from './members/update-member';
+import { acceptInvitationRoute } from './staff/accept-invitation';
+import { confirmLogInRoute } from './staff/confirm-log-in';
+import { confirmSecondFactorRoute } from './staff/confirm-second-factor';
+import { createAccessTokenRoute } from './staff/create-access-token';
+import { createPasskeyRoute } from './staff/create-passkey';
+import { createSecondFactorRoute } from './staff/create-second-factor';
+import { deletePasskeyRoute } from './staff/delete-passkey';
+import { endSessionRoute } from './staff/end-session';
+import { getAccountRoute } from './staff/get-account';
+import { listPasskeysRoute } from './staff/list-passkeys';
+import { listSessionsRoute } from './staff/list-sessions';
+import { logInRoute } from './staff/log-in';
+import { removeSecondFactorRoute } from './staff/remove-second-factor';
+import { requestPasswordRoute } from './staff/request-password';
+import { resetPasswordRoute } from './staff/reset-password';
+import { startPasskeyRoute } from './staff/start-passkey';
+import { updateAccountRoute } from './staff/update-account';
+import { logInWithPasskeyRoute, startPasskeyLogInRoute } from './staff/log-in-with-passkey';
+
+/** Routes about members, and about the accounts of members and operators. */
+const STAFF_ROUTES: readonly Route[] = [
+  logInRoute,
+  listSessionsRoute,
+  confirmLogInRoute,
+  startPasskeyLogInRoute,
+  logInWithPasskeyRoute,
+  endSessionRoute,
+  createAccessTokenRoute,
+  getAccountRoute,
+  updateAccountRoute,
+  requestPasswordRoute,
+  resetPasswordRoute,
+  acceptInvitationRoute,
+  createSecondFactorRoute,
+  confirmSecondFactorRoute,
+  removeSecondFactorRoute,
+  startPasskeyRoute,
+  createPasskeyRoute,
+  listPasskeysRoute,
+  deletePasskeyRoute,
+  listMembersRoute,
+  listInvitationsRoute,
+  createInvitationRoute,
+  deleteInvitationRoute,
+  updateMemberRoute,
+  removeMemberRoute,
+];
 
 /**
  * Partner routes, each served both without a prefix and under `/v1`, unless it is `v1Only`. Busiest first, because
@@ -108,6 +161,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   getKeyRoute,
   rotateKeyRoute,
   revokeKeyRoute,
+  ...STAFF_ROUTES,
 ];
 
 export const ADMIN_ROUTES: readonly Route[] = [

@@ -1,17 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Runtime } from '../../shared/runtime';
-import { withDeadline } from '../../shared/concurrency/deadline';
-import { MirError, storeUnavailable } from '../../shared/errors';
-import { isStoreOutage } from '../../shared/store/errors';
+import { storeUnavailable } from '../../shared/errors';
 import type { PersonMail } from '../../shared/store/queued-mails';
+import { buildOnFirstUse, createCaller, loggable } from './call-library';
 import { readCookie } from './cookies';
-import { type ProviderCall, providerUnavailable, type ProviderLogIn, providerLogIn } from './provider-log-in';
+import { providerUnavailable, type ProviderLogIn, providerLogIn } from './provider-log-in';
 import { oidcPlugins } from './oidc';
 import { matchedHashes } from './passwords';
-import { type BetterAuth, buildBetterAuth, sessionCookieName } from './better-auth';
-
-/** Must exceed the duration of the slowest call: one that waits to hash a password while the database is slow. */
-const CALL_TIMEOUT_MS = 15_000;
+import { buildBetterAuth, sessionCookieName } from './better-auth';
 
 /** The session of a logged-in person. */
 export interface Session {
@@ -55,54 +51,6 @@ export interface AccountAuth extends ProviderLogIn {
   reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
   /** Loads the library's code, which the first call would otherwise wait for. Does not use the database. */
   preload(): Promise<void>;
-}
-
-/** Returns the code of a better-auth error, or null for any other error. */
-function codeOf(error: unknown): string | null {
-  const { name, body } = error as { name?: string; body?: { code?: string } };
-  return name === 'APIError' ? (body?.code ?? 'UNKNOWN') : null;
-}
-
-/** Returns an error that is safe to log. Driver messages may quote stored rows, so only names and codes are kept. */
-function loggable(error: unknown): MirError {
-  if (error instanceof MirError) return error;
-  let deepest = error as { name?: string; code?: string | number; cause?: unknown };
-  while (deepest.cause instanceof Error) deepest = deepest.cause;
-  const isStoreError =
-    deepest.name?.startsWith('Mongo') || isStoreOutage(deepest) || codeOf(error)?.startsWith('FAILED_TO');
-  const cause = new Error(`accounts: ${deepest.name ?? 'error'} ${codeOf(error) ?? deepest.code ?? ''}`);
-  return isStoreError ? storeUnavailable(cause) : new MirError('INTERNAL', 'the accounts library failed', { cause });
-}
-
-/**
- * Returns a function that creates the better-auth instance on its first call. If creation fails, the next call retries.
- */
-function buildOnFirstUse(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
-  let building: Promise<BetterAuth> | null = null;
-  return () => {
-    building ??= build().catch((error: unknown) => {
-      building = null;
-      throw error;
-    });
-    return building;
-  };
-}
-
-/** Returns a function that runs library calls with a deadline. `codes` maps expected error codes to results. */
-function createCaller(library: () => Promise<BetterAuth>, onTimeout: () => Error): ProviderCall {
-  return async <T, R extends string = never>(
-    work: (api: BetterAuth['api']) => Promise<T>,
-    codes: Record<string, R> = {},
-  ): Promise<T | R> => {
-    try {
-      const call = library().then(({ api }) => work(api));
-      return await withDeadline(call, CALL_TIMEOUT_MS, onTimeout);
-    } catch (error) {
-      const known = codes[codeOf(error) ?? ''];
-      if (known !== undefined) return known;
-      throw loggable(error);
-    }
-  };
 }
 
 /** Creates the account functions. better-auth is slow to load, so it is loaded on first use. */

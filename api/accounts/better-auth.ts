@@ -12,39 +12,69 @@ const DAY_SECONDS = 24 * HOUR_SECONDS;
 const SESSION_SECONDS = 14 * DAY_SECONDS;
 const SESSION_RENEWED_AFTER_SECONDS = DAY_SECONDS;
 
-const PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account: 'acc', verification: 'ver' };
+const ID_PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account: 'acc', verification: 'ver' };
+
+const SESSION_COOKIE = 'mir_session';
 
 /** Returns the name of the session cookie. Over HTTPS, only MIR's own origin can set a cookie with this name. */
 export function sessionCookieName(publicUrl: string): string {
-  return cookieName(publicUrl, 'mir_session');
+  return cookieName(publicUrl, SESSION_COOKIE);
 }
 
 /**
- * Creates a better-auth instance that uses MIR's database. The instance's routes are not mounted; pages call its
- * functions. better-auth's log messages may contain email addresses, so MIR logs only that an error occurred.
+ * Returns the options of all better-auth instances. better-auth's log messages may contain email addresses, so MIR logs
+ * only that an error occurred.
  */
-export async function buildBetterAuth(
-  { config, log, metrics, secrets, store }: Runtime,
-  plugins: Awaited<ReturnType<typeof oidcPlugins>> = [],
-) {
-  const { betterAuth } = await import('better-auth');
-  const secure = config.publicUrl.startsWith('https:');
-  return betterAuth({
+export async function commonOptions({ config, log, store }: Runtime, secret: string) {
+  return {
     appName: 'MIR',
     baseURL: config.publicUrl,
     // better-auth's own environment variable would override `secret`.
-    secrets: [{ version: 1, value: secrets.identity }],
+    secrets: [{ version: 1, value: secret }],
     database: await identityDatabase(store.connection),
     telemetry: { enabled: false },
     // better-auth's spans would appear in MIR's traces, with attributes that MIR does not control.
     experimental: { instrumentation: { enabled: false } },
     logger: {
-      level: 'error',
-      log: (level) => {
+      level: 'error' as const,
+      log: (level: string) => {
         if (level === 'error') log.warn('better-auth logged an error');
       },
     },
     rateLimit: { enabled: false },
+    verification: { storeIdentifier: 'hashed' as const },
+  };
+}
+
+/** Returns the options that determine better-auth's cookies and IDs. */
+export function advancedOptions(
+  publicUrl: string,
+  prefix: string,
+  cookies: Record<'session_token' | 'oauth_state', string>,
+  ids: Record<string, string>,
+) {
+  const named = (name: string) => ({ name: cookieName(publicUrl, name) });
+  return {
+    cookiePrefix: prefix,
+    // `cookieName` adds the stricter `__Host-` prefix instead.
+    useSecureCookies: false,
+    defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', path: '/', secure: publicUrl.startsWith('https:') },
+    cookies: { session_token: named(cookies.session_token), oauth_state: named(cookies.oauth_state) },
+    ipAddress: { disableIpTracking: true },
+    database: { generateId: ({ model }: { model: string }) => newId(ids[model] ?? 'x') },
+  } as const;
+}
+
+/**
+ * Creates a better-auth instance that uses MIR's database. The instance's routes are not mounted; pages call its
+ * functions.
+ */
+export async function buildBetterAuth(runtime: Runtime, plugins: Awaited<ReturnType<typeof oidcPlugins>> = []) {
+  const { betterAuth } = await import('better-auth');
+  const { config, metrics, store } = runtime;
+  const common = await commonOptions(runtime, runtime.secrets.identity);
+  return betterAuth({
+    ...common,
     user: { modelName: 'identities', validateUserInfo: addressOwnershipCheck(store) },
     session: {
       modelName: 'identity_sessions',
@@ -62,7 +92,7 @@ export async function buildBetterAuth(
       account: { create: { before: withoutTokens } },
     },
     plugins,
-    verification: { modelName: 'identity_verifications', storeIdentifier: 'hashed' },
+    verification: { ...common.verification, modelName: 'identity_verifications' },
     emailAndPassword: {
       enabled: true,
       // better-auth's sign-up requires a password, but the person who submits the form may not own the address.
@@ -83,18 +113,12 @@ export async function buildBetterAuth(
         await store.identities.recordVerified(user.id);
       },
     },
-    advanced: {
-      cookiePrefix: 'mir',
-      // `cookieName` adds the stricter `__Host-` prefix instead.
-      useSecureCookies: false,
-      defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', path: '/', secure },
-      cookies: {
-        session_token: { name: sessionCookieName(config.publicUrl) },
-        oauth_state: { name: cookieName(config.publicUrl, 'mir_oidc') },
-      },
-      ipAddress: { disableIpTracking: true },
-      database: { generateId: ({ model }) => newId(PREFIXES[model] ?? 'x') },
-    },
+    advanced: advancedOptions(
+      config.publicUrl,
+      'mir',
+      { session_token: SESSION_COOKIE, oauth_state: 'mir_oidc' },
+      ID_PREFIXES,
+    ),
   });
 }
 

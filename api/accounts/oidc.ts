@@ -1,7 +1,7 @@
 import type { GenericOAuthUserInfo } from 'better-auth/plugins/generic-oauth';
 import type { Runtime } from '../../shared/runtime';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
-import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
+import { PASSWORD_ACCOUNT } from '../../shared/store/account-rows';
 import type { Store } from '../../shared/store/store';
 
 export const OIDC_CALLBACK_PATH = '/login/oidc/callback';

@@ -13,8 +13,7 @@ const HASHES_WAITING = 40;
  */
 export const matchedHashes = new AsyncLocalStorage<string[]>();
 
-/** Wraps better-auth's scrypt functions to limit concurrency, count hash operations and record matching hashes. */
-export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>) {
+async function wrapped(metrics: Pick<Metrics, 'passwordHashes'>) {
   const { hashPassword, verifyPassword } = await import('better-auth/crypto');
   const hashes = createSemaphore({
     maxAtOnce: HASHES_AT_ONCE,
@@ -33,4 +32,16 @@ export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>)
       return matches;
     },
   };
+}
+
+const ofProcess = new WeakMap<object, ReturnType<typeof wrapped>>();
+
+/**
+ * Wraps better-auth's scrypt functions to limit concurrency, count hash operations and record matching hashes. All
+ * accounts of a process share the limit.
+ */
+export function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>): ReturnType<typeof wrapped> {
+  let passwords = ofProcess.get(metrics);
+  if (!passwords) ofProcess.set(metrics, (passwords = wrapped(metrics)));
+  return passwords;
 }

@@ -1,6 +1,7 @@
 import type { Runtime } from '../../shared/runtime';
 import { type MirError, overloaded } from '../../shared/errors';
 import type { BetterAuth } from './better-auth';
+import type { LibraryCall } from './call-library';
 
 /** Query parameters of the provider's callback. */
 type CallbackQuery = Record<'code' | 'state' | 'iss' | 'error', string | undefined>;
@@ -25,11 +26,8 @@ export interface ProviderLogIn {
   completeProviderLogIn(query: CallbackQuery, cookie: string): Promise<ProviderLogInResult>;
 }
 
-/** Runs a better-auth call. `codes` maps expected error codes to results. */
-export type ProviderCall = <T, R extends string = never>(
-  work: (api: BetterAuth['api']) => Promise<T>,
-  codes?: Record<string, R>,
-) => Promise<T | R>;
+/** The better-auth functions that a login through a provider needs. */
+type ProviderApi = Pick<BetterAuth['api'], 'signInSocial' | 'callbackOAuth'>;
 
 /** Error codes of better-auth and the provider that the person can act on. */
 const REJECTIONS: Partial<Record<string, ProviderRejection>> = {
@@ -45,7 +43,10 @@ export function providerUnavailable(): MirError {
   return overloaded('PROVIDER_SILENT', 5);
 }
 
-export function providerLogIn(call: ProviderCall, { config, log }: Pick<Runtime, 'config' | 'log'>): ProviderLogIn {
+export function providerLogIn(
+  call: LibraryCall<ProviderApi>,
+  { config, log }: Pick<Runtime, 'config' | 'log'>,
+): ProviderLogIn {
   const provider = config.oidc?.issuer ?? '';
   const params = { id: provider };
   return {

@@ -61,6 +61,7 @@ export const approveAgentRoute = route({
     availableWithoutRedis: false,
     partnerOnly: true,
     enterpriseOnly: true,
+    recentLogIn: true,
   },
   tag: 'Agents',
   summary: 'Approve a spawned agent and issue its key',

@@ -8,7 +8,7 @@ export const getAgentRoute = route({
   operationId: 'getAgent',
   method: 'GET',
   path: '/agents/:id',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'agents:manage', memberScope: 'agents:read', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'Get an agent',
   params: idParams,

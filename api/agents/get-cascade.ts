@@ -84,7 +84,7 @@ export const getCascadeRoute = route({
   path: '/cascades/:id',
   // Not documented, because `/agents/cascades/{id}` and `/agents/{id}/lineage` are ambiguous to OpenAPI tools.
   aliases: ['/agents/cascades/:id'],
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'agents:manage', memberScope: 'agents:read', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'Get the progress of a kill',
   params: idParams,

@@ -81,6 +81,7 @@ export const getTreeRoute = route({
   auth: {
     kind: 'key',
     scope: 'agents:manage',
+    memberScope: 'agents:read',
     availableWithoutRedis: true,
     price: { rows: requestedLines, asRead: true },
   },

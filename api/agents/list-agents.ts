@@ -81,6 +81,7 @@ export const listAgentsRoute = route({
   auth: {
     kind: 'key',
     scope: 'agents:manage',
+    memberScope: 'agents:read',
     availableWithoutRedis: true,
     price: { rows: requestedRows, asRead: true },
   },

@@ -13,6 +13,7 @@ export const listApprovalsRoute = route({
   auth: {
     kind: 'key',
     scope: 'agents:manage',
+    memberScope: 'agents:read',
     partnerScope: 'agents:approve',
     availableWithoutRedis: true,
     partnerOnly: true,

@@ -14,13 +14,23 @@ const actorSchema = z
     z
       .object({ kind: z.literal('PARTNER'), partnerId: z.string(), keyId: z.string().optional() })
       .meta({ id: 'PartnerActor' }),
+    z.object({ kind: z.literal('MEMBER'), memberId: z.string(), name: z.string() }).meta({ id: 'MemberActor' }),
     z.object({ kind: z.literal('FINDER') }).meta({ id: 'FinderActor' }),
     z.object({ kind: z.literal('AGENT'), agentId: z.string() }).meta({ id: 'AgentActor' }),
     z.object({ kind: z.literal('IDENTITY') }).meta({ id: 'IdentityActor' }),
     z.object({ kind: z.literal('SYSTEM') }).meta({ id: 'SystemActor' }),
   ])
   .meta({ id: 'Actor' });
-export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'FINDER', 'AGENT', 'IDENTITY', 'SYSTEM'] as const;
+export const ACTOR_KINDS = [
+  'OPERATOR',
+  'APPLICANT',
+  'PARTNER',
+  'MEMBER',
+  'FINDER',
+  'AGENT',
+  'IDENTITY',
+  'SYSTEM',
+] as const;
 
 /** An audit entry as the API returns it. Contains everything needed to verify an exported chain offline. */
 export const auditEntrySchema = z

@@ -14,13 +14,15 @@ export function auditContextForAdmin({ requestId }: { requestId: string }): Audi
   return { actor: { kind: 'OPERATOR', via: 'ADMIN_API' }, requestId, at: new Date() };
 }
 
-/** Returns the context of an action by the holder of an API key: the partner itself or one of its agents. */
+/** Returns the context of an action by the holder of an API key: the partner itself, one of its agents or one of its members. */
 export function auditContextForCaller({ caller, requestId }: { caller: Caller; requestId: string }): AuditContext {
-  const { agent, partnerId, keyId } = caller.admission.credential;
-  const actor: Actor = agent
-    ? { kind: 'AGENT', agentId: agent.agentId }
-    : { kind: 'PARTNER', partnerId, ...(keyId === undefined ? {} : { keyId }) };
-  return { actor, requestId, at: new Date() };
+  const { agent, member, partnerId, keyId } = caller.admission.credential;
+  const actor = (): Actor => {
+    if (agent) return { kind: 'AGENT', agentId: agent.agentId };
+    if (member) return { kind: 'MEMBER', memberId: member.memberId, name: member.name };
+    return { kind: 'PARTNER', partnerId, ...(keyId === undefined ? {} : { keyId }) };
+  };
+  return { actor: actor(), requestId, at: new Date() };
 }
 
 interface Facts {

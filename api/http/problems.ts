@@ -1,28 +1,12 @@
 import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE } from '../../shared/domain/agent';
 import { MAX_EVENTS_PER_CALL, MAX_IDEMPOTENCY_KEY_LENGTH } from '../../shared/domain/event';
 import type { ProblemCode } from '../../shared/errors';
+import { ACCESS_PROBLEMS, type ProblemText } from './access-problems';
 import { MAX_BODY_BYTES, MAX_EVENTS_BODY_BYTES } from './body-limits';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const EVENTS_PER_CALL = MAX_EVENTS_PER_CALL.toLocaleString('en-US');
-
-/** HTTP status and public texts of a problem code. */
-interface ProblemText {
-  status: number;
-  /** Identical for every error with this code. */
-  title: string;
-  /** Detail for errors that do not set their own. Defaults to the title. */
-  detail?: string;
-  /** How to fix the problem. Shown in the Partner Guide and in the OpenAPI document. */
-  remedy: string;
-  /** Headers of every response with this code. */
-  headers?: Record<string, string>;
-}
-
-/** Names the scheme that the caller can authenticate with (RFC 6750). */
-const NO_TOKEN = { 'WWW-Authenticate': 'Bearer realm="MIR"' };
-const INVALID_TOKEN = { 'WWW-Authenticate': 'Bearer realm="MIR", error="invalid_token"' };
 
 /** HTTP status and public texts by code, in the order of the Partner Guide. */
 export const PROBLEMS: Record<ProblemCode, ProblemText> = {
@@ -53,107 +37,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
     remedy:
       'Either the path is not percent-encoded correctly or the body is incomplete. Fix the path or resend the complete body.',
   },
-  API_KEY_AMBIGUOUS: {
-    status: 400,
-    title: 'The request has two API keys',
-    remedy:
-      'Send your API key once: either in the `x-api-key` header or as `Authorization: Bearer <API key>`. A request with both headers is rejected, even if they contain the same key.',
-  },
-  API_KEY_MISSING: {
-    status: 401,
-    title: 'An API key is required',
-    remedy: 'Send your API key in the `x-api-key` header or as `Authorization: Bearer <API key>`.',
-    headers: NO_TOKEN,
-  },
-  API_KEY_INVALID: {
-    status: 401,
-    headers: INVALID_TOKEN,
-    title: 'The API key is not valid',
-    detail: 'This API key is not valid. Check that you copied the whole key. If you did, retrying will not help.',
-    remedy:
-      'Check that you copied the whole key. If you did, retrying will not help: ask the person who manages your API keys.',
-  },
-  API_KEY_EXPIRED: {
-    status: 401,
-    headers: INVALID_TOKEN,
-    title: 'The API key has expired',
-    detail: 'This API key has expired, or the overlap after its rotation has ended. Retrying will not help.',
-    remedy:
-      'Retrying will not help. If the key was rotated, use its replacement. Otherwise, ask the person who manages your API keys.',
-  },
-  ADMIN_TOKEN_INVALID: {
-    status: 401,
-    title: 'The admin token is not valid',
-    remedy: 'Send the operator’s `ADMIN_TOKEN` in the `x-admin-token` header.',
-  },
-  FORM_REFUSED: {
-    status: 403,
-    title: 'The form was not accepted',
-    remedy: 'Only web pages return this code. Reload the page, then submit the form again.',
-  },
-  SCOPE_MISSING: {
-    status: 403,
-    title: 'The API key lacks a required scope',
-    remedy:
-      'Use a key that has the scope named in `detail`: an agent’s scopes come from its preset, and those of a partner key are chosen when it is created.',
-  },
-  IP_NOT_ALLOWED: {
-    status: 403,
-    title: 'The API key may not be used from this address',
-    detail: 'This API key may be used only from certain IP addresses, and your request came from another one.',
-    remedy: 'Send the request from an address in the key’s `allowedIps`, or create a key that allows your address.',
-  },
-  AGENT_KEY_REVOKED: {
-    status: 401,
-    headers: INVALID_TOKEN,
-    title: 'The agent has been revoked',
-    detail: 'This agent or one of its ancestors has been permanently revoked. Stop using this key.',
-    remedy:
-      'Stop using the key. The agent or one of its ancestors has been permanently revoked, and retrying will not help. Contact the person responsible for the agent.',
-  },
-  AGENT_SUSPENDED: {
-    status: 403,
-    title: 'The agent is suspended',
-    detail: 'This agent or one of its ancestors is suspended. The person who manages the agent can reactivate it.',
-    remedy: 'Ask the person who manages the agent to reactivate it. Nothing was stored.',
-  },
-  EVENT_TYPE_NOT_ALLOWED: {
-    status: 403,
-    title: 'The API key may not submit this event type',
-    remedy:
-      'Add the event type to the allowlists of the agent and all its ancestors, or use a partner key that allows it.',
-  },
-  SPAWN_DISABLED: {
-    status: 403,
-    title: 'Spawning is disabled',
-    remedy: 'Enable spawning with your partner key: `PUT /v1/agents/policy`.',
-  },
-  ESCALATION_DENIED: {
-    status: 403,
-    title: 'An agent cannot exceed its ancestors’ permissions',
-    remedy: 'Reduce each field listed in `errors` to what the agent’s ancestors allow.',
-  },
-  NOT_YOUR_DESCENDANT: {
-    status: 403,
-    title: 'An agent can act only on its own descendants',
-    remedy: 'Use your partner key, or the key of an ancestor of this agent.',
-  },
-  HUMAN_REQUIRED: {
-    status: 403,
-    title: 'The partner key is required',
-    remedy: 'Use your partner key. Agents cannot do this.',
-  },
-  PARTNER_SUSPENDED: {
-    status: 403,
-    title: 'The partner is suspended',
-    detail: 'The operator of this registry has suspended this partner. Contact the operator for details.',
-    remedy: 'Contact the operator of the registry. Keep your events and submit them once the suspension is lifted.',
-  },
-  ENTERPRISE_REQUIRED: {
-    status: 403,
-    title: 'The ENTERPRISE plan is required',
-    remedy: 'Ask the operator for the ENTERPRISE plan. Without it, you can still read, suspend and revoke agents.',
-  },
+  ...ACCESS_PROBLEMS,
   NOT_FOUND: {
     status: 404,
     title: 'Not found',
@@ -178,6 +62,12 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
     status: 409,
     title: 'A limit of the spawn policy has been reached',
     remedy: 'Revoke agents that you no longer need, or use your partner key to raise the limit in the spawn policy.',
+  },
+  LAST_ADMINISTRATOR: {
+    status: 409,
+    title: 'The last administrator must stay',
+    detail: 'Nobody else is an administrator. Make another member an administrator first.',
+    remedy: 'Make another member an administrator, then try again.',
   },
   CONFLICT: {
     status: 409,

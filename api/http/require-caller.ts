@@ -7,6 +7,19 @@ import { MirError } from '../../shared/errors';
 import { PublicError } from './public-error';
 import { type KeyAuth, WRITING_SCOPES } from './route';
 
+/** How long after a log-in members may do what needs a recent one. */
+export const RECENT_LOG_IN_MS = 15 * 60_000;
+
+/** Returns whether a log-in, or its confirmation, is recent. */
+export function isRecent(confirmedAtMs: number): boolean {
+  return Date.now() - confirmedAtMs < RECENT_LOG_IN_MS;
+}
+
+/** Returns the error for a member who logged in too long ago. */
+export function recentLogInRequired(): MirError {
+  return new MirError('RECENT_LOG_IN_REQUIRED', 'the log-in was not recent');
+}
+
 /** Throws 403 if the key may be used only from certain addresses, and the request came from another one. */
 export function requireAllowedIp({ allowedIps }: Credential, { ip }: PresentedKey): void {
   if (allowedIps === undefined) return;
@@ -15,12 +28,13 @@ export function requireAllowedIp({ allowedIps }: Credential, { ip }: PresentedKe
   throw new MirError('IP_NOT_ALLOWED', 'the request came from an address outside the key’s ranges');
 }
 
-/** Returns the scope that a key needs for a route. */
+/** Returns the scope that a key, or a member's access token, needs for a route. */
 export function scopeFor(
-  { agent }: Pick<ParsedApiKey, 'agent'>,
-  { scope, partnerScope }: Pick<KeyAuth, 'scope' | 'partnerScope'>,
+  { agent, member }: Pick<ParsedApiKey, 'agent' | 'member'>,
+  { scope, partnerScope, memberScope }: Pick<KeyAuth, 'scope' | 'partnerScope' | 'memberScope'>,
 ): Scope {
-  return agent ? scope : (partnerScope ?? PARTNER_SCOPE_OF[scope] ?? scope);
+  if (agent) return scope;
+  return (member ? memberScope : undefined) ?? partnerScope ?? PARTNER_SCOPE_OF[scope] ?? scope;
 }
 
 /** Throws 403 for an agent whose partner's plan no longer includes agents. Such agents can still read data. */
@@ -36,7 +50,10 @@ export function requireAgentPlan({ agent, plan }: Credential): void {
  * Throws 403 if the caller does not meet the route's declared requirements. The authorizer has already checked the
  * scope.
  */
-export function requireAccess(credential: Credential, { scope, partnerOnly, enterpriseOnly }: KeyAuth): void {
+export function requireAccess(
+  credential: Credential,
+  { scope, partnerOnly, enterpriseOnly, recentLogIn }: KeyAuth,
+): void {
   if (enterpriseOnly && credential.plan !== 'ENTERPRISE') {
     throw new PublicError(
       'ENTERPRISE_REQUIRED',
@@ -46,5 +63,8 @@ export function requireAccess(credential: Credential, { scope, partnerOnly, ente
   if (WRITING_SCOPES.has(scope)) requireAgentPlan(credential);
   if (partnerOnly && credential.agent) {
     throw new PublicError('HUMAN_REQUIRED', 'Agents cannot do this. Use a partner key.');
+  }
+  if (recentLogIn && credential.member && !isRecent(credential.member.confirmedAtMs)) {
+    throw recentLogInRequired();
   }
 }

@@ -6,6 +6,7 @@ import type { PresentedKey } from '../../shared/authz/key-lookups';
 import type { Tenant } from '../../shared/domain/ids';
 import type { FieldError, ProblemCode } from '../../shared/errors';
 import type { Log } from '../../shared/log';
+import type { StaffSession } from '../accounts/staff-auth';
 import type { ApiContext } from '../context';
 import type { Answer, Exchange } from './finish';
 import type { Charge, Price } from './price';
@@ -19,6 +20,10 @@ export interface KeyAuth {
   scope: Scope;
   /** The scope that a partner key needs, if it differs from both `scope` and `PARTNER_SCOPE_OF`. */
   partnerScope?: Scope;
+  /** The scope that a member needs, if it differs from that of a partner key. */
+  memberScope?: Scope;
+  /** Members must have logged in recently, because the change cannot be undone or grants lasting rights. */
+  recentLogIn?: true;
   /** Whether requests are authorized against MongoDB while Redis is down. */
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
@@ -44,7 +49,13 @@ export interface SelfChargingAuth {
 }
 
 /** Who may call a route. */
-type RouteAuth = { kind: 'public' } | KeyAuth | SelfChargingAuth | { kind: 'admin' };
+type RouteAuth = { kind: 'public' } | KeyAuth | SelfChargingAuth | StaffAuth | { kind: 'admin' };
+
+/** Requires the session of a staff account, for routes about the account itself. */
+export interface StaffAuth {
+  kind: 'staff';
+  recentLogIn?: true;
+}
 
 /**
  * Scopes that agents lose when their partner's plan no longer includes agents. `agents:*` scopes are not included,
@@ -63,6 +74,8 @@ export interface Call<Body, Query, Params> {
   ip: string;
   headers: IncomingHttpHeaders;
   caller: Caller;
+  /** Set on routes that require the session of a staff account. */
+  staff: StaffSession;
 }
 
 export interface Caller {

@@ -5,6 +5,7 @@ import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { tenantOf } from '../../shared/domain/ids';
 import type { CountedRequest } from '../../shared/domain/usage';
 import { MirError } from '../../shared/errors';
+import type { StaffSession } from '../accounts/staff-auth';
 import type { ApiContext } from '../context';
 import { requireAccess, requireAllowedIp, scopeFor } from './require-caller';
 import { requireAdmin } from './admin-token';
@@ -15,6 +16,7 @@ import { rateHeaders, rateLimited } from './rate-headers';
 import { MAX_BODY_BYTES } from './body-limits';
 import { bodyKind, isSmallBody, parseJson, readBody } from './read-body';
 import { readKey } from './read-api-key';
+import { requireSession } from './require-session';
 import { type Call, type Caller, type KeyAuth, type ParsedRoute, type Route } from './route';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import { validate } from './validate';
@@ -159,12 +161,14 @@ async function admitCaller(
 }
 
 const NO_CALLER = undefined as unknown as Caller;
+const NO_STAFF = undefined as unknown as StaffSession;
 
 /** Authorizes and charges a request, validates its input, and calls the handler. */
 async function runParsed(ctx: ApiContext, route: ParsedRoute, admit: Admit, exchange: Exchange): Promise<Answer> {
   const { req, requestId } = exchange;
   const { auth } = route;
   if (auth.kind === 'admin') await requireAdmin(ctx, req);
+  const staff = auth.kind === 'staff' ? await requireSession(ctx, req, auth) : NO_STAFF;
   const { caller, body: read } =
     auth.kind === 'key'
       ? await admitCaller(route, auth, admit, exchange)
@@ -173,6 +177,7 @@ async function runParsed(ctx: ApiContext, route: ParsedRoute, admit: Admit, exch
   const call = {
     ctx,
     caller,
+    staff,
     body: route.body && read && validate(route.body, read.json, 'body', route.check?.(ctx, read.json)),
     query: route.query && validate(route.query, { ...req.query }, 'query'),
     params: route.params && validate(route.params, { ...req.params }, 'path'),

@@ -3,8 +3,18 @@ import { lineSchema } from '../../shared/domain/line';
 
 const MAX_REASON_LENGTH = 500;
 const MAX_ID_LENGTH = 100;
+const MAX_EMAIL_LENGTH = 254;
 
 export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Reason to record in the audit log.');
+
+const LONG_LOCAL_PART = /^[^@]{65,}@/;
+
+export const emailSchema = lineSchema(MAX_EMAIL_LENGTH)
+  .check(z.email({ pattern: z.regexes.rfc5322Email }))
+  .refine(
+    (address) => !LONG_LOCAL_PART.test(address),
+    'The part before the @ must be at most 64 characters long (RFC 5321).',
+  );
 
 export const environmentSchema = z.enum(['live', 'test']).meta({ id: 'Environment' });
 

@@ -2,7 +2,7 @@ import { newApiKey } from '../../shared/domain/api-key';
 import { newId, tagOf } from '../../shared/domain/ids';
 import { grantOfNewKey, type KeyGrant, rightsBeyond } from '../../shared/domain/partner-key';
 import type { FieldError } from '../../shared/errors';
-import { grantOf, keyIdOf, type PartnerKey } from '../../shared/store/partners';
+import type { PartnerKey } from '../../shared/store/partners';
 import { unknownTypes } from '../agents/input-schemas';
 import { auditContextForCaller } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
@@ -10,7 +10,7 @@ import { readIdempotencyKey } from '../http/idempotency-key';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { type Call, route } from '../http/route';
-import { changeKeys, ownKey, requireRoom } from './change-keys';
+import { changeKeys, managerOf, requireRoom } from './change-keys';
 import { auditedKey, createdKeySchema, type CreateKeyInput, createKeyInput, presentKey } from './key-schemas';
 
 /** Maximum number of keys that a key descends from. */
@@ -62,13 +62,13 @@ async function createKey(
   const id = newId('key');
   const { expiresAt, ...named } = body;
   let entry!: PartnerKey;
-  await changeKeys(deps, partnerId, auditContext, (before) => {
-    const creator = ownKey(before, caller, now);
-    const creators = [...(creator.creators ?? []), keyIdOf(creator)];
+  await changeKeys(deps, partnerId, auditContext, async (before, session) => {
+    const creator = await managerOf(deps, before, caller, { now, session });
+    const creators = [...(creator.entry?.creators ?? []), creator.id];
     if (creators.length > MAX_CREATORS) {
       throw new PublicError('CONFLICT', `A key can descend from at most ${MAX_CREATORS} others. Use an earlier key.`);
     }
-    const rights = grantOf(creator);
+    const rights = creator.grant;
     // While a rotated key's overlap lasts, its previous secret must not create keys that outlive it.
     const grant = grantOfNewKey(rights, { ...named, ...(expiresAt && { expiresAt: new Date(expiresAt) }) });
     requireNoMore(rights, grant, now);
@@ -98,7 +98,7 @@ export const createKeyRoute = route({
   method: 'POST',
   path: '/keys',
   v1Only: true,
-  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: false, recentLogIn: true },
   tag: 'Keys',
   summary: 'Create an API key',
   description:

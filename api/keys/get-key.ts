@@ -10,7 +10,7 @@ export const getKeyRoute = route({
   method: 'GET',
   path: '/keys/:id',
   v1Only: true,
-  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'keys:manage', memberScope: 'keys:read', availableWithoutRedis: true },
   tag: 'Keys',
   summary: 'Get one of your API keys',
   params: idParams,

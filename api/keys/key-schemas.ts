@@ -85,7 +85,10 @@ export const keySchema = z
     allowedEventTypes: z.array(z.string()).nullable(),
     allowedIps: z.array(z.string()).nullable(),
     createdAt: time,
-    createdBy: z.string().nullable().describe('ID of the key that created this key. Null if the operator issued it.'),
+    createdBy: z
+      .string()
+      .nullable()
+      .describe('ID of the key or member that created this key. Null if the operator issued it.'),
     expiresAt: time.nullable(),
     lastUsedAt: time.nullable().describe('Accurate to the minute.'),
     previous: z

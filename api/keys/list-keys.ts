@@ -9,7 +9,7 @@ export const listKeysRoute = route({
   method: 'GET',
   path: '/keys',
   v1Only: true,
-  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'keys:manage', memberScope: 'keys:read', availableWithoutRedis: true },
   tag: 'Keys',
   summary: 'List your API keys in this environment',
   query: noQuery,

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { Env, PartnerId } from '../../shared/domain/ids';
 import { keyIdOf, type PartnerDoc, type PartnerKey } from '../../shared/store/partners';
+import type { StoreSession } from '../../shared/store/store';
 import { type AuditContext, auditContextForCaller } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { idParams } from '../http/schemas';
-import { changeKeys, findKey, keysOf, ownKey } from './change-keys';
+import { changeKeys, findKey, keysOf, managerOf } from './change-keys';
 import { auditedKey, revokeKeyInput } from './key-schemas';
 
 interface RevokedKeys {
@@ -19,7 +20,7 @@ interface RevokedKeys {
 /** What to revoke in an environment: entries, and with `includeCreated` all keys that descend from theirs. */
 interface Revocation {
   env: Env;
-  choose: (before: PartnerDoc) => readonly PartnerKey[];
+  choose: (before: PartnerDoc, session: StoreSession) => readonly PartnerKey[] | Promise<readonly PartnerKey[]>;
   includeCreated: boolean;
   reason: string | undefined;
 }
@@ -32,8 +33,8 @@ export async function revokeKeys(
   { env, choose, includeCreated, reason }: Revocation,
 ): Promise<RevokedKeys> {
   let result!: RevokedKeys;
-  await changeKeys(deps, partnerId, auditContext, (before) => {
-    const chosen = choose(before);
+  await changeKeys(deps, partnerId, auditContext, async (before, session) => {
+    const chosen = await choose(before, session);
     const [first] = chosen;
     const keyId = keyIdOf(first!);
     const created = before.keys.filter((key) => key.env === env && key.creators?.includes(keyId));
@@ -82,8 +83,8 @@ export const revokeKeyRoute = route({
     const { ctx, body, caller, params } = call;
     const { partnerId, env } = caller.admission.credential;
     const auditContext = auditContextForCaller(call);
-    const choose = (before: PartnerDoc): PartnerKey[] => {
-      ownKey(before, caller, auditContext.at);
+    const choose = async (before: PartnerDoc, session: StoreSession): Promise<PartnerKey[]> => {
+      await managerOf(ctx, before, caller, { now: auditContext.at, session });
       const { current, replaced } = findKey(before, env, params.id, auditContext.at);
       return [current, ...replaced];
     };

@@ -10,7 +10,7 @@ import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { type Call, route } from '../http/route';
 import { idParams } from '../http/schemas';
-import { changeKeys, findKey, type KeyEntries, keysOf, ownKey, requireRoom } from './change-keys';
+import { changeKeys, findKey, type KeyEntries, keysOf, managerOf, requireRoom } from './change-keys';
 import { auditedKey, createdKeySchema, presentKey, rotateKeyInput } from './key-schemas';
 
 const MS_PER_SECOND = 1_000;
@@ -38,18 +38,18 @@ async function rotateKey(deps: AuthorityDeps, call: Rotation): Promise<{ entries
   const now = auditContext.at;
   const { key: apiKey, hash, prefix } = newApiKey(env, tagOf(partnerId));
   const until = new Date(now.getTime() + body.overlapSeconds * MS_PER_SECOND);
-  const partner = await changeKeys(deps, partnerId, auditContext, (before) => {
-    const own = ownKey(before, caller, now);
+  const partner = await changeKeys(deps, partnerId, auditContext, async (before, session) => {
+    const manager = await managerOf(deps, before, caller, { now, session });
     const { current, replaced } = findKey(before, env, params.id, now);
-    const isOwn = keyIdOf(own) === keyIdOf(current);
+    const isOwn = manager.id === keyIdOf(current);
     // The caller gets the new secret, so it must not have more rights than the caller.
-    if (!isOwn && rightsBeyond(grantOf(own), grantOf(current)).length > 0) {
+    if (!isOwn && rightsBeyond(manager.grant, grantOf(current)).length > 0) {
       throw new PublicError(
         'ESCALATION_DENIED',
         'The key has more rights than yours. Rotate it with a key that has them.',
       );
     }
-    if (isOwn && own.replacedAt) {
+    if (isOwn && manager.entry?.replacedAt) {
       throw new PublicError('CONFLICT', 'Your secret was already replaced. Use the current secret to rotate the key.');
     }
     if (current.replacedAt) {
@@ -83,7 +83,7 @@ export const rotateKeyRoute = route({
   method: 'POST',
   path: '/keys/:id/rotate',
   v1Only: true,
-  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: false, recentLogIn: true },
   tag: 'Keys',
   summary: 'Replace the secret of an API key',
   params: idParams,

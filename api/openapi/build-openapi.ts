@@ -22,6 +22,8 @@ const TAGS: Record<string, string> = {
   Agents:
     'Manage AI agents and service accounts, their keys and trees, and the kill switch. Requires the ENTERPRISE plan.',
   Usage: 'Read how many events and requests you sent, and what became of them.',
+  Members: 'Manage the people of your organization. Needs the access token of a member.',
+  'Staff accounts': 'Log in as a member or operator, and manage your own account and sessions.',
   Audit: 'Read and verify the hash-chained audit log.',
   Operator: 'Administer this registry.',
   Operations: 'Health checks for load balancers and orchestrators.',
@@ -79,12 +81,17 @@ export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: Documen
           type: 'apiKey',
           in: 'header',
           name: 'x-api-key',
-          description: 'A partner key (`mir_live_…` or `mir_test_…`) or an agent’s key.',
+          description: 'A partner key (`mir_live_…` or `mir_test_…`), an agent’s key or a member’s access token.',
         },
         bearer: {
           type: 'http',
           scheme: 'bearer',
           description: 'The same API key as a bearer token. Send it in only one of the two headers.',
+        },
+        session: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The session token of a staff account (`mir_session_…`).',
         },
         adminToken: {
           type: 'apiKey',

@@ -8,8 +8,13 @@ import { parametersOf } from './parameters';
 import { problemResponses } from './problem-responses';
 
 function securityOf({ auth }: RouteDoc): Json[] {
-  if (auth.kind === 'public') return [];
-  return auth.kind === 'key' ? [{ apiKey: [] }, { bearer: [] }] : [{ adminToken: [] }];
+  const schemes: Record<RouteDoc['auth']['kind'], Json[]> = {
+    public: [],
+    key: [{ apiKey: [] }, { bearer: [] }],
+    staff: [{ session: [] }],
+    admin: [{ adminToken: [] }],
+  };
+  return schemes[auth.kind];
 }
 
 /**

@@ -23,6 +23,7 @@ const WITH_KEY: readonly ProblemCode[] = [
   'STORE_UNAVAILABLE',
 ];
 const WITH_ADMIN: readonly ProblemCode[] = ['ADMIN_TOKEN_INVALID', 'NOT_FOUND', 'RATE_LIMITED'];
+const WITH_SESSION: readonly ProblemCode[] = ['SESSION_INVALID', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'];
 const WITH_BODY: readonly ProblemCode[] = [
   'INVALID_JSON',
   'INVALID_ENCODING',
@@ -83,6 +84,8 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
     ...(doc.auth.kind === 'key' && WRITING_SCOPES.has(doc.auth.scope) ? (['ENTERPRISE_REQUIRED'] as const) : []),
     ...('partnerOnly' in doc.auth ? (['HUMAN_REQUIRED'] as const) : []),
     ...('enterpriseOnly' in doc.auth ? (['ENTERPRISE_REQUIRED'] as const) : []),
+    ...('recentLogIn' in doc.auth ? (['RECENT_LOG_IN_REQUIRED'] as const) : []),
+    ...(doc.auth.kind === 'staff' ? WITH_SESSION : []),
     ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
     ...(doc.body ? WITH_BODY : []),
     ...(doc.auth.kind === 'key' && (doc.body || 'price' in doc.auth) ? (['BATCH_EXCEEDS_LIMIT'] as const) : []),
@@ -111,6 +114,9 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   ],
   InvalidHumanWrite: ['INVALID_JSON', 'INVALID_ENCODING', 'IDEMPOTENCY_KEY_INVALID', 'INVALID_REQUEST'],
   Unauthorized: ['API_KEY_MISSING', 'API_KEY_INVALID', 'API_KEY_EXPIRED', 'AGENT_KEY_REVOKED'],
+  SessionInvalid: ['SESSION_INVALID'],
+  SessionInvalidOrLogInFailed: ['SESSION_INVALID', 'LOG_IN_FAILED'],
+  RecentLogInRequired: ['RECENT_LOG_IN_REQUIRED'],
   AdminUnauthorized: ['ADMIN_TOKEN_INVALID'],
   Forbidden: FORBIDDEN,
   ForbiddenByPlan: [...FORBIDDEN, 'ENTERPRISE_REQUIRED'],
@@ -118,9 +124,12 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   HumanAndPlanRequired: [...FORBIDDEN, 'HUMAN_REQUIRED', 'ENTERPRISE_REQUIRED'],
   DescendantRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT'],
   DescendantAndPlanRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT', 'ENTERPRISE_REQUIRED'],
+  HumanWithRecentLogInRequired: [...FORBIDDEN, 'HUMAN_REQUIRED', 'RECENT_LOG_IN_REQUIRED'],
+  EscalationDeniedOrRecentLogInRequired: [...FORBIDDEN, 'ESCALATION_DENIED', 'RECENT_LOG_IN_REQUIRED'],
   EscalationDenied: [...FORBIDDEN, 'ESCALATION_DENIED'],
   NotFound: ['NOT_FOUND'],
   Conflict: ['CONFLICT'],
+  LastAdministrator: ['LAST_ADMINISTRATOR'],
   AgentConflict: ['AGENT_REVOKED', 'AGENT_STATE', 'CONFLICT'],
   TooManyLinkRequests: ['TOO_MANY_LINK_REQUESTS'],
   BodyTooLarge: ['BODY_TOO_LARGE'],
@@ -202,7 +211,9 @@ export function problemResponses(doc: RouteDoc, components: Components): Json {
     const headers: HeaderName[] = [
       'RequestId',
       ...(waits ? (['RetryAfter'] as const) : []),
-      ...(doc.auth.kind === 'key' && status === 401 ? (['WwwAuthenticate'] as const) : []),
+      ...((doc.auth.kind === 'key' || doc.auth.kind === 'staff') && status === 401
+        ? (['WwwAuthenticate'] as const)
+        : []),
       ...(limited ? (['RateLimit', 'RateLimitPolicy'] as const) : []),
     ];
     const response = responseOf(status, codes, headers, components);

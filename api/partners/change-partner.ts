@@ -27,13 +27,13 @@ export async function changePartner(
   deps: AuthorityDeps,
   partnerId: string,
   auditContext: AuditContext,
-  decide: (before: PartnerDoc) => PartnerChangeDecision,
+  decide: (before: PartnerDoc, session: StoreSession) => PartnerChangeDecision | Promise<PartnerChangeDecision>,
 ): Promise<PartnerDoc> {
   const { store } = deps;
   const change = async (session: StoreSession): Promise<{ result: PartnerDoc; affected: AffectedRows }> => {
     const before = await readPartner({ store }, partnerId, session);
     const affected = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
-    const { change: wanted, action, reason, key } = decide(before);
+    const { change: wanted, action, reason, key } = await decide(before, session);
     if (wanted === null) return { result: before, affected };
     const after = await store.partners.change(before, wanted, auditContext.at, session);
     if (!after) throw changedMeanwhile();

@@ -16,7 +16,7 @@ export const getOwnPartnerRoute = route({
   method: 'GET',
   path: '/partners/me',
   v1Only: true,
-  auth: { kind: 'key', scope: 'keys:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'keys:manage', memberScope: 'keys:read', availableWithoutRedis: true },
   tag: 'Keys',
   summary: 'Get your own partner account',
   query: noQuery,

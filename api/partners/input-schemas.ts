@@ -2,12 +2,11 @@ import { z } from 'zod';
 import { lineSchema, nameSchema } from '../../shared/domain/line';
 import { identifierProblem, PARAGRAPHS_PATTERN } from '../../shared/domain/text';
 import type { PartnerLimits } from '../../shared/store/partners';
-import { atLeastOne, reasonSchema } from '../http/schemas';
+import { atLeastOne, emailSchema, reasonSchema } from '../http/schemas';
 
 const MAX_PER_MINUTE = 1_000_000_000;
 const MAX_RETURN_ORIGINS = 20;
 const MAX_URL_LENGTH = 2_048;
-const LONG_LOCAL_PART = /^[^@]{65,}@/;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 function addIssue(check: z.RefinementCtx, code: string, message: string | null): void {
@@ -28,12 +27,7 @@ export const applicationInput = z
     name: nameSchema(120).describe('Name of your service, as its users know it.'),
     // `lineSchema` rejects tabs and line breaks, which URL parsers silently drop.
     website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
-    contactEmail: lineSchema(254)
-      .check(z.email({ pattern: z.regexes.rfc5322Email }))
-      .refine(
-        (address) => !LONG_LOCAL_PART.test(address),
-        'The part before the @ must be at most 64 characters long (RFC 5321).',
-      ),
+    contactEmail: emailSchema,
     useCase: paragraphs(2_000).describe('Which events you will submit, and what you will use signals for.'),
   })
   .meta({ id: 'SubmitApplicationRequest' });

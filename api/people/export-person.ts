@@ -47,7 +47,7 @@ async function aboutOf({ store }: Deps, { identityId, email }: Person, now: Date
   const [identity, logIns, sessions, answers] = await Promise.all([
     store.identities.get(identityId),
     store.identityAccounts.atProviders(identityId),
-    store.identitySessions.ofIdentity(identityId),
+    store.identitySessions.of(identityId),
     answersOf({ store }, identityId),
   ]);
   return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null }, logIns, sessions, answers };

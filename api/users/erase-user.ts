@@ -25,7 +25,7 @@ export const eraseUserRoute = route({
   operationId: 'eraseUser',
   method: 'POST',
   path: '/users/erase',
-  auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: false, budget: 'control' },
+  auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: false, recentLogIn: true, budget: 'control' },
   tag: 'Users',
   summary: 'Erase a user',
   description:

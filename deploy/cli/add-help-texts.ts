@@ -17,6 +17,14 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'partners suspend prt_0123 --reason "stolen key" --yes',
   ],
   'partners unsuspend': ['partners unsuspend prt_0123 --reason "key was rotated"'],
+  members: ['members list --partner prt_0123', 'members invite --operators --role ADMIN'],
+  'members list': ['members list --partner prt_0123', 'members list --operators'],
+  'members invite': [
+    'members invite --partner prt_0123 --role ADMINISTRATOR --as "Ana Diaz"',
+    'members invite --operators --role ON_CALL',
+  ],
+  'members role': ['members role mem_0123 --partner prt_0123 --role VIEWER'],
+  'members remove': ['members remove mem_0123 --partner prt_0123'],
   users: ['users erase --partner prt_0123 --env live --reason "request of the partner"'],
   'users erase': [
     'users erase --partner prt_0123 --env live --reason "request of the partner"',

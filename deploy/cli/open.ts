@@ -4,6 +4,7 @@ import { openRuntime } from '../../shared/runtime';
 import type { Config } from '../../shared/config/config';
 import { createEventQueue } from '../../shared/queue/event-queue';
 import { createCascadeQueue } from '../../shared/queue/cascade-queue';
+import { mailsQueue } from '../../shared/queue/mail-queue';
 import { createWakeUpQueue, erasuresQueue, webhooksQueue } from '../../shared/queue/wake-up-queue';
 import { createIdentityCache, createSignalsCache } from '../../shared/cache/signals-cache';
 import { signalsPresenter } from '../../shared/domain/signals';
@@ -27,6 +28,7 @@ export interface CliContext extends Pick<
   | 'cascadeQueue'
   | 'webhookQueue'
   | 'erasureQueue'
+  | 'mailQueue'
   | 'signalsCache'
   | 'identityCache'
   | 'presentSignals'
@@ -43,6 +45,7 @@ export async function openCliContext(config: Config): Promise<CliContext> {
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const webhookQueue = createWakeUpQueue(webhooksQueue, { link: queueLink, keys, log });
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
+  const mailQueue = createWakeUpQueue(mailsQueue, { link: queueLink, keys, log });
   const queues = inspectQueues({ link: queueLink, keys, log });
   return {
     ...runtime,
@@ -51,13 +54,14 @@ export async function openCliContext(config: Config): Promise<CliContext> {
     cascadeQueue,
     webhookQueue,
     erasureQueue,
+    mailQueue,
     signalsCache: createSignalsCache(cacheOptions),
     identityCache: createIdentityCache(cacheOptions),
     presentSignals: signalsPresenter(config.tierRules),
     authorizer: createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) }),
     close: async () => {
       await eventQueue.close();
-      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);
+      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue.close()]);
       await queues.close();
       await runtime.close();
     },

@@ -6,6 +6,7 @@ import type * as Audit from './audit-commands';
 import type * as Backup from './backup-commands';
 import type * as DeadLetters from './dead-letter-commands';
 import type * as Doctor from './doctor-command';
+import type * as Members from './members-commands';
 import type * as Migrate from './migrate-commands';
 import type * as Partners from './partners-commands';
 import type * as People from './people-commands';
@@ -30,6 +31,7 @@ Examples:
   mir partners approve app_0123 --plan STANDARD
   mir partners rotate prt_0123 --env live
   mir partners suspend prt_0123 --reason "stolen key"
+  mir members invite --partner prt_0123 --role ADMINISTRATOR
   mir agents tree --partner prt_0123
   mir agents kill agt_live_0123 --preview
   mir users erase --partner prt_0123 --env live --reason "request of the partner"
@@ -60,6 +62,11 @@ const GROUPS: readonly CommandGroup[] = [
     name: 'partners',
     description: 'manage partners, their keys, plans and limits',
     add: (...to) => (require('./partners-commands') as typeof Partners).addPartnerCommands(...to),
+  },
+  {
+    name: 'members',
+    description: 'invite and manage members of partners, and the operators of this server',
+    add: (...to) => (require('./members-commands') as typeof Members).addMemberCommands(...to),
   },
   {
     name: 'agents',
@@ -116,7 +123,7 @@ function describeOption(option: Option): string {
 export function createProgram(shell: Shell, wanted: readonly string[] = GROUPS.map(({ name }) => name)): Command {
   const program = new Command('mir')
     .description(
-      'Operate MIR: partners, keys, agents, users, people, dead letters, audit log, migrations, backups and health checks.',
+      'Operate MIR: partners, keys, members, agents, users, people, dead letters, audit log, migrations, backups and health checks.',
     )
     .option('--json', 'print only machine-readable JSON')
     .addOption(

@@ -1,6 +1,8 @@
 import type { Block, KeyFacts, PathNode } from './credential';
 import { PRESET_SCOPES } from '../domain/agent';
 import { envOf, type PartnerId, partnerOf, tenantOf } from '../domain/ids';
+import type { ParsedApiKey } from '../domain/api-key';
+import { ROLE_SCOPES } from '../domain/roles';
 import type { Scope } from '../domain/scopes';
 import type { Secrets } from '../domain/subject';
 import type { AgentDoc } from '../store/agents';
@@ -18,7 +20,7 @@ interface StoredKey {
 
 /** Reads from the MongoDB primary. `AGENT_KEY_REVOKED` means that the key belonged to an agent that was revoked. */
 export interface AuthorityStore {
-  key(hash: string, isAgent: boolean): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
+  key(key: Pick<ParsedApiKey, 'hash' | 'agent' | 'member'>): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
   nodes(ids: string[]): Promise<PathNode[]>;
   /** Returns the time of a partner's latest erasure in either environment, or null if there is none. */
   latestErasure(partnerId: PartnerId): Promise<Date | null>;
@@ -55,11 +57,23 @@ function agentNode(agent: AgentDoc): PathNode {
  * checks whether the key belonged to an agent that was revoked.
  */
 export function authorityStore(
-  { partners, agents, erasures }: Pick<Store, 'partners' | 'agents' | 'erasures'>,
+  { partners, agents, erasures, accessTokens }: Pick<Store, 'partners' | 'agents' | 'erasures' | 'accessTokens'>,
   { revokedKey }: Pick<Secrets, 'revokedKey'>,
 ): AuthorityStore {
   return {
-    async key(hash, isAgent): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null> {
+    async key({ hash, agent: isAgent, member: isMember }): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null> {
+      if (isMember) {
+        const token = await accessTokens.get(hash);
+        if (!token) return null;
+        const { partnerId, env, role, memberId, name, confirmedAt } = token;
+        const member = { memberId, name, role, confirmedAtMs: confirmedAt.getTime() };
+        return {
+          facts: { partnerId, env, agent: null, member },
+          scopes: ROLE_SCOPES[role],
+          expiresAt: token.expiresAt,
+          path: [partnerId],
+        };
+      }
       if (!isAgent) {
         const partner = await partners.byKeyHash(hash);
         const own = partner?.keys.find((key) => key.hash === hash);

@@ -140,7 +140,7 @@ export function createAuthorizer(deps: {
       let ownEpoch = '';
       const stored = await lookups.lookUp(key, async () => {
         ownEpoch = await lease(own);
-        return store.key(key.hash, key.agent);
+        return store.key(key);
       });
       if (stored === 'AGENT_KEY_REVOKED') {
         await writeTombstone(own, ownEpoch);
@@ -257,7 +257,7 @@ export function createAuthorizer(deps: {
 
     async authorizeFromStore(key, scope, requests = []) {
       lookups.requireNotUnknown(key);
-      const stored = await lookups.lookUp(key, () => store.key(key.hash, key.agent));
+      const stored = await lookups.lookUp(key, () => store.key(key));
       lookups.admitted(key);
       markEntered(requests, key, null);
       if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PartnerId } from '../domain/ids';
+import { MEMBER_ROLES } from '../domain/roles';
 import type { Scope } from '../domain/scopes';
 
 export type { Scope };
@@ -24,6 +25,16 @@ export const keyFactsSchema = z.object({
       type: z.enum(['AI_AGENT', 'SERVICE_ACCOUNT']),
     })
     .nullable(),
+  /** A member of the partner, for an access token. */
+  member: z
+    .object({
+      memberId: z.string(),
+      name: z.string(),
+      role: z.enum(MEMBER_ROLES),
+      /** When the member last entered a password or used a passkey. */
+      confirmedAtMs: z.number(),
+    })
+    .optional(),
 });
 export type KeyFacts = z.infer<typeof keyFactsSchema>;
 

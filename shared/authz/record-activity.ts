@@ -72,11 +72,11 @@ export function recordingAuthorizer(
   authorizer: Authorizer,
   { agents, keys }: Record<'agents' | 'keys', Pick<ActivityRecorder, 'record'>>,
 ): Authorizer {
-  const recorded = ({ hash }: ParsedApiKey, admission: Admission): Admission => {
+  const recorded = ({ hash, member }: ParsedApiKey, admission: Admission): Admission => {
     const { agent } = admission.credential;
     const atMs = admission.nowMs ?? Date.now();
     if (agent) agents.record(agent.agentId, atMs);
-    else keys.record(hash, atMs);
+    else if (!member) keys.record(hash, atMs);
     return admission;
   };
   return {

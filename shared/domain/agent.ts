@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { configure } from 'safe-stable-stringify';
 import { envOf, type Tenant } from './ids';
-import type { Scope } from './scopes';
+import type { ApiKeyScope } from './scopes';
 
 export const AGENT_TYPES = ['AI_AGENT', 'SERVICE_ACCOUNT'] as const;
 export type AgentType = (typeof AGENT_TYPES)[number];
@@ -9,7 +9,7 @@ export const PRESETS = ['READ_ONLY', 'SUBMIT_ONLY', 'STANDARD', 'ORCHESTRATOR', 
 export type Preset = (typeof PRESETS)[number];
 
 /** Scopes of each preset. ADMIN is for service accounts only. */
-export const PRESET_SCOPES: Record<Preset, readonly Scope[]> = {
+export const PRESET_SCOPES: Record<Preset, readonly ApiKeyScope[]> = {
   READ_ONLY: ['events:read', 'resolve:read'],
   SUBMIT_ONLY: ['events:write'],
   STANDARD: ['events:write', 'events:read', 'resolve:read'],

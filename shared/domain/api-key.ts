@@ -9,15 +9,20 @@ const SECRET_LENGTH = 43;
 /** Number of base62 digits in a CRC-32. */
 const CRC_LENGTH = 6;
 const PREFIX_SHOWN = 8;
-/** The form of a key. Its last six characters are a checksum, which `parseApiKey` checks. */
+/**
+ * The form of a key, or of a member's access token. Its last six characters are a checksum, which `parseApiKey` checks.
+ */
 export const API_KEY_FORMAT = new RegExp(
-  `^mir_(live|test)_(agent_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`,
+  `^mir_(live|test)_(agent_|member_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`,
 );
 
 /** The parts of a well-formed API key, whether or not the key exists. */
 export interface ParsedApiKey {
   env: Env;
+  /** True for an agent's key. */
   agent: boolean;
+  /** True for a member's access token. */
+  member: boolean;
   tag: string;
   partnerId: PartnerId;
   /** SHA-256 of the whole key in hex. MIR stores keys only in this form. */
@@ -38,16 +43,31 @@ function checksum(text: string): string {
   return toBase62(BigInt(crc32(text)), CRC_LENGTH);
 }
 
-/**
- * Creates a key of the form `mir_<env>_[agent_]<tag>_<secret><crc>`. The secret has 256 random bits in base62. The
- * CRC-32 covers everything before it.
- */
-export function newApiKey(env: Env, tag: string, agent = false): { key: string; hash: string; prefix: string } {
-  const head = `mir_${env}_${agent ? 'agent_' : ''}${tag}_`;
+/** A new key, of which only the hash and the prefix are stored. */
+interface NewKey {
+  key: string;
+  hash: string;
+  prefix: string;
+}
+
+function newKey(head: string): NewKey {
   const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);
   const body = head + secret;
   const key = body + checksum(body);
   return { key, hash: hashApiKey(key), prefix: body.slice(0, head.length + PREFIX_SHOWN) };
+}
+
+/**
+ * Creates a key of the form `mir_<env>_[agent_]<tag>_<secret><crc>`. The secret has 256 random bits in base62. The
+ * CRC-32 covers everything before it.
+ */
+export function newApiKey(env: Env, tag: string, agent = false): NewKey {
+  return newKey(`mir_${env}_${agent ? 'agent_' : ''}${tag}_`);
+}
+
+/** Creates a member's access token, which has the form of a key: `mir_<env>_member_<tag>_<secret><crc>`. */
+export function newAccessToken(env: Env, tag: string): NewKey {
+  return newKey(`mir_${env}_member_${tag}_`);
 }
 
 function hashApiKey(key: string): string {
@@ -62,7 +82,8 @@ export function parseApiKey(key: string): ParsedApiKey | null {
   const tag = match[3]!;
   return {
     env: match[1] as Env,
-    agent: match[2] !== undefined,
+    agent: match[2] === 'agent_',
+    member: match[2] === 'member_',
     tag,
     partnerId: partnerIdOf(tag),
     hash: hashApiKey(key),

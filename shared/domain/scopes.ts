@@ -1,3 +1,4 @@
+/** Scopes of API keys. */
 export const SCOPES = [
   'events:write',
   'events:read',
@@ -14,7 +15,11 @@ export const SCOPES = [
   'usage:read',
   'audit:read',
 ] as const;
-export type Scope = (typeof SCOPES)[number];
+
+/** Scopes that only the roles of members have, because keys do not need them. */
+const MEMBER_SCOPES = ['agents:read', 'keys:read', 'webhooks:read', 'members:read', 'members:manage'] as const;
+export type ApiKeyScope = (typeof SCOPES)[number];
+export type Scope = ApiKeyScope | (typeof MEMBER_SCOPES)[number];
 
 /**
  * Scopes that concern an agent's own descendants, and the scope that a partner key needs instead, because it acts on
@@ -25,10 +30,15 @@ export const PARTNER_SCOPE_OF: Partial<Record<Scope, Scope>> = {
   'agents:spawn': 'agents:manage-all',
 };
 
-type KeyScope = Exclude<Scope, 'agents:manage' | 'agents:spawn'>;
+type KeyScope = Exclude<ApiKeyScope, 'agents:manage' | 'agents:spawn'>;
 
 /** Scopes that a partner key can have. */
 export const KEY_SCOPES = SCOPES.filter((scope): scope is KeyScope => PARTNER_SCOPE_OF[scope] === undefined);
+
+/** Returns whether a partner key can have a scope. */
+export function isKeyScope(scope: Scope): scope is KeyScope {
+  return (KEY_SCOPES as readonly Scope[]).includes(scope);
+}
 
 /** What each scope of a partner key allows. */
 export const KEY_SCOPE_MEANINGS: Record<KeyScope, string> = {

@@ -22,6 +22,8 @@ export interface Secrets {
   mail: Buffer;
   /** Signs people's session cookies (better-auth). */
   identity: string;
+  /** Signs the cookies of staff accounts, and encrypts their second factors (better-auth). */
+  staff: string;
   /** Binds a form to the visitor who loaded its page. */
   forms: KeyObject;
   /** Signs an operator's session cookie. */
@@ -45,6 +47,7 @@ export function deriveSecrets(pepper: string): Secrets {
     cursor: derive('cursor-encryption'),
     mail: derive('mail'),
     identity: derive('identity').toString('base64url'),
+    staff: derive('staff').toString('base64url'),
     forms: createSecretKey(derive('forms')),
     operator: createSecretKey(derive('operator')),
     throttle: keyedHash(derive('throttle')),

@@ -20,17 +20,27 @@ export async function wakeUpMails(
   await Promise.all(waking);
 }
 
+/** Maximum number of administrators that an email goes to. */
+const MAX_NOTIFIED = 10;
+
 /**
- * Queues an email to the people who are responsible for a partner, in the transaction of what it reports. Returns the
+ * Queues an email to a partner's administrators, or otherwise to its contact address, in the transaction of what
+ * the email reports. Returns the
  * IDs to pass to `wakeUpMails` after the commit. Drops the email if too many are waiting, or if email is off.
  */
 export async function insertNotice(
-  { store, mails }: { store: Pick<Store, 'queuedMails'>; mails: 'smtp' | 'outbox' | 'off' },
+  { store, mails }: { store: Pick<Store, 'queuedMails' | 'members'>; mails: 'smtp' | 'outbox' | 'off' },
   { partnerId, reason, facts }: { partnerId: PartnerId; reason: NoticeReason; facts: Record<string, string> },
   session: StoreSession,
 ): Promise<string[]> {
   if (mails === 'off' || (await store.queuedMails.count()) >= MAX_WAITING_MAILS) return [];
-  const _id = newId('mail');
-  await store.queuedMails.insert({ _id, reason, recipientId: partnerId, facts }, new Date(), session);
-  return [_id];
+  const administrators = await store.members.withRole(partnerId, 'ADMINISTRATOR', MAX_NOTIFIED);
+  const recipients = administrators.length > 0 ? administrators.map((staffId) => ({ memberStaffId: staffId })) : [{}];
+  const ids: string[] = [];
+  for (const recipient of recipients) {
+    const _id = newId('mail');
+    ids.push(_id);
+    await store.queuedMails.insert({ _id, reason, recipientId: partnerId, facts, ...recipient }, new Date(), session);
+  }
+  return ids;
 }

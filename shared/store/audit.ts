@@ -12,6 +12,8 @@ export type Actor =
   | { kind: 'APPLICANT' }
   /** A partner key. Entries from earlier versions do not contain its ID. */
   | { kind: 'PARTNER'; partnerId: PartnerId; keyId?: string }
+  /** A member of the partner. */
+  | { kind: 'MEMBER'; memberId: string; name: string }
   /** Someone who found a key and reported it as leaked. */
   | { kind: 'FINDER' }
   | { kind: 'AGENT'; agentId: string }

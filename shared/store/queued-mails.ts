@@ -8,8 +8,17 @@ export type NoticeReason = 'WEBHOOK_DISABLED' | 'KEY_LEAKED';
 export interface NoticeMail {
   reason: NoticeReason;
   recipientId: PartnerId;
+  /** Account of the member to write to. By default, the partner's contact address gets the email. */
+  memberStaffId?: string;
   /** Values in the text, such as the name of a key. Never a secret, an address or a user's ID. */
   facts: Record<string, string>;
+}
+
+/** An email to a member or operator: an invitation, or a link to choose a new password. */
+export interface StaffMail {
+  reason: 'INVITATION' | 'STAFF_RESET';
+  /** ID of the invitation or account. */
+  recipientId: string;
 }
 
 /** An email about a person's own account. */
@@ -18,11 +27,13 @@ export interface PersonMail {
   identityId: string;
 }
 
+type NewMail = PersonMail | StaffMail | NoticeMail;
+
 /**
  * An email that is not sent yet. The row is the outbox. It contains no address, text or token: the worker reads the
  * recipient's address and creates the token when it sends the email.
  */
-export type QueuedMailDoc = (PersonMail | NoticeMail) & {
+export type QueuedMailDoc = NewMail & {
   _id: string;
   /** Path to open after login, encrypted, because it can contain the token of an invitation. */
   next?: string;
@@ -46,6 +57,7 @@ const schema = new Schema<QueuedMailDoc>(
     _id: String,
     identityId: String,
     recipientId: String,
+    memberStaffId: String,
     reason: String,
     facts: Schema.Types.Mixed,
     next: String,
@@ -65,7 +77,7 @@ export function queuedMailsStore(connection: Connection) {
     model,
 
     async insert(
-      mail: (PersonMail | NoticeMail) & Pick<QueuedMailDoc, '_id' | 'next'>,
+      mail: NewMail & Pick<QueuedMailDoc, '_id' | 'next'>,
       now: Date,
       session?: ClientSession,
     ): Promise<void> {

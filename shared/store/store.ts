@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { withDeadline } from '../concurrency/deadline';
+import { accessTokensStore } from './access-tokens';
 import { agentTreeQueries } from './agent-tree';
 import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
@@ -9,25 +10,24 @@ import { cascadesStore } from './cascades';
 import { erasuresStore } from './erasures';
 import { storeTooSlow, TransactionTooSlowError } from './errors';
 import { eventsStore } from './events';
-import {
-  identitiesStore,
-  identityAccountsStore,
-  identitySessionsStore,
-  identityVerificationsStore,
-} from './identities';
+import { accountLogInsStore, accountSessionsStore, accountVerificationsStore } from './account-rows';
+import { identitiesStore } from './identities';
 import { type AnyModel, pendingSteps, stepText } from './indexes';
 import { keyedIdsFrom } from './event-id-rollout';
 import { checkPepper, comparePepper } from './pepper';
 import { DATA_MIGRATIONS, type DataMigration, migrationsStore } from './migrations';
 import { outboxMailsStore } from './outbox-mails';
 import { linkRequestsStore } from './link-requests';
+import { memberInvitationsStore, membersStore, organizationsStore } from './members';
 import { membershipsStore } from './memberships';
 import { partnersStore } from './partners';
+import { challengesStore, passkeysStore } from './passkeys';
 import { policiesStore } from './policies';
 import { queuedMailsStore } from './queued-mails';
 import { receiptsStore } from './receipts';
 import { omittedRejectionsStore, rejectedEventsStore } from './rejected-events';
 import { cacheOutboxStore } from './cache-outbox';
+import { staffSecondFactorsStore, staffSessionsStore, staffStore } from './staff';
 import { usageStore } from './usage';
 import { usersStore } from './users';
 import { deliveriesStore, webhooksStore } from './webhooks';
@@ -40,6 +40,10 @@ const MAX_LISTED_STEPS = 5;
 
 function storeOn(connection: Connection, dataMigrations: readonly DataMigration[]) {
   const agents = agentsStore(connection);
+  const identityAccounts = accountLogInsStore(connection, {
+    model: 'IdentityAccount',
+    collection: 'identity_accounts',
+  });
   const collections = {
     events: eventsStore(connection),
     users: usersStore(connection),
@@ -54,10 +58,29 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     agents: { ...agents, ...agentTreeQueries(agents.model) },
     policies: policiesStore(connection),
     cascades: cascadesStore(connection),
-    identities: identitiesStore(connection),
-    identitySessions: identitySessionsStore(connection),
-    identityAccounts: identityAccountsStore(connection),
-    identityVerifications: identityVerificationsStore(connection),
+    identities: identitiesStore(connection, identityAccounts),
+    identitySessions: accountSessionsStore(connection, { model: 'IdentitySession', collection: 'identity_sessions' }),
+    identityAccounts,
+    identityVerifications: accountVerificationsStore(connection, {
+      model: 'IdentityVerification',
+      collection: 'identity_verifications',
+    }),
+    staff: staffStore(connection),
+    staffSessions: staffSessionsStore(
+      accountSessionsStore(connection, { model: 'StaffSession', collection: 'staff_sessions' }),
+    ),
+    staffAccounts: accountLogInsStore(connection, { model: 'StaffAccount', collection: 'staff_accounts' }),
+    staffVerifications: accountVerificationsStore(connection, {
+      model: 'StaffVerification',
+      collection: 'staff_verifications',
+    }),
+    staffSecondFactors: staffSecondFactorsStore(connection),
+    passkeys: passkeysStore(connection),
+    challenges: challengesStore(connection),
+    members: membersStore(connection),
+    memberInvitations: memberInvitationsStore(connection),
+    organizations: organizationsStore(connection),
+    accessTokens: accessTokensStore(connection),
     queuedMails: queuedMailsStore(connection),
     outboxMails: outboxMailsStore(connection),
     memberships: membershipsStore(connection),

@@ -3,6 +3,7 @@ import { csrfTokenOf } from '../../api/web/http/csrf-token';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import type { OidcServer } from './oidc-server';
 import { PASSWORD } from './people';
+import { staffCalls } from './staff-calls';
 import { prepareRoutes, type Prepared } from './route-fixtures';
 
 export type StoreRole = 'queue' | 'cache' | 'store';
@@ -241,6 +242,9 @@ export async function everyRoute(h: Harness, provider: OidcServer): Promise<Rout
   const prepared = await prepareRoutes(h, provider);
   return [
     ...partnerCalls(prepared),
+    ...(await staffCalls(h, prepared.partner)).map(([route, needs, options]) =>
+      callOf(route, needs === 'both' ? BOTH : STORE, '/v1', options),
+    ),
     ...adminCalls(prepared),
     ...pageCalls(h, prepared),
     ...boardCalls(h, prepared),

@@ -1,7 +1,7 @@
 import type { PersonMail } from '../../shared/store/queued-mails';
 import { freePort } from '../../deploy/local/ports';
 import { newId } from '../../shared/domain/ids';
-import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
+import { PASSWORD_ACCOUNT } from '../../shared/store/account-rows';
 import { prepareMail } from '../../workers/mails/prepare-mail';
 import { type Harness, startHarness } from './harness';
 import { newBrowserSession, type VisitedPage, type BrowserSession } from './browser-session';

@@ -1,15 +1,18 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { decryptSecret } from '../../shared/domain/encrypted-secret';
 import { RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../shared/domain/mailed-link';
 import type { Mail } from '../../shared/queue/mail-queue';
 import type { Runtime } from '../../shared/runtime';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
-import type { NoticeMail, PersonMail } from '../../shared/store/queued-mails';
+import { OPERATORS } from '../../shared/store/members';
+import type { NoticeMail, PersonMail, QueuedMailDoc, StaffMail } from '../../shared/store/queued-mails';
 import type { StoreSession } from '../../shared/store/store';
 import { type MailContent, renderMail } from './render-mail';
 
 /** An email is dropped after two worker crashes, so that the recipient does not get a copy after each crash. */
 const MAX_CRASHES = 1;
 const MINUTE_MS = 60_000;
+const TOKEN_BYTES = 32;
 
 type Deps = Pick<Runtime, 'store' | 'secrets' | 'config'>;
 
@@ -30,10 +33,47 @@ async function toPerson(
   return { kind: 'RESET', to, token: await createToken(RESET_LINK_MINUTES * MINUTE_MS) };
 }
 
-/** Returns the content of an email to a partner, or null if the partner does not exist. */
-async function toPartner({ store }: Deps, { recipientId, reason, facts }: NoticeMail): Promise<MailContent | null> {
+/** Returns the content of an email to a partner, or null if the partner or the addressed member is gone. */
+async function toPartner(
+  { store }: Deps,
+  { recipientId, memberStaffId, reason, facts }: NoticeMail,
+): Promise<MailContent | null> {
   const partner = await store.partners.get(recipientId);
-  return partner && { kind: reason, to: partner.contactEmail, facts: { ...facts, partner: partner.name } };
+  if (!partner) return null;
+  const content = { kind: reason, facts: { ...facts, partner: partner.name } };
+  if (memberStaffId === undefined) return { ...content, to: partner.contactEmail };
+  const [staff, member] = await Promise.all([
+    store.staff.get(memberStaffId),
+    store.members.of(recipientId, memberStaffId),
+  ]);
+  return staff && member && { ...content, to: staff.email };
+}
+
+/** Returns the content of an email to a member or operator, or null if the invitation or account no longer exists. */
+async function toStaff(
+  { store }: Deps,
+  { recipientId, reason }: StaffMail,
+  session: StoreSession,
+): Promise<MailContent | null> {
+  if (reason === 'STAFF_RESET') {
+    const staff = await store.staff.get(recipientId, session);
+    if (!staff) return null;
+    const token = await store.staffVerifications.create(staff._id, RESET_LINK_MINUTES * MINUTE_MS, session);
+    return { kind: 'STAFF_RESET', to: staff.email, token };
+  }
+  const invitation = await store.memberInvitations.get(recipientId, session);
+  if (!invitation) return null;
+  const { organization, email: to, invitedBy } = invitation;
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  const hash = createHash('sha256').update(token).digest('base64url');
+  await store.memberInvitations.addToken(invitation._id, hash, session);
+  const partner = organization === OPERATORS ? null : await store.partners.get(organization, session);
+  return { kind: 'INVITATION', to, token, facts: { invitedBy, partner: partner?.name ?? '' } };
+}
+
+function contentOf(deps: Deps, row: QueuedMailDoc, session: StoreSession): Promise<MailContent | null> {
+  if ('identityId' in row) return toPerson(deps, row, session);
+  return 'facts' in row ? toPartner(deps, row) : toStaff(deps, row, session);
 }
 
 /**
@@ -46,10 +86,7 @@ export function prepareMail(deps: Deps, id: string): Promise<Mail | null> {
   return store.transaction(async (session) => {
     const row = await store.queuedMails.startAttempt(id, new Date(), session);
     if (row === null) return null;
-    const content =
-      row.openAttempts > MAX_CRASHES + 1
-        ? null
-        : await ('identityId' in row ? toPerson(deps, row, session) : toPartner(deps, row));
+    const content = row.openAttempts > MAX_CRASHES + 1 ? null : await contentOf(deps, row, session);
     if (content === null) {
       await store.queuedMails.drop(id, session);
       return null;

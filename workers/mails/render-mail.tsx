@@ -1,9 +1,10 @@
 import { renderToString } from 'preact-render-to-string';
-import { RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../shared/domain/mailed-link';
+import { INVITATION_DAYS, RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../shared/domain/mailed-link';
 import type { Mail } from '../../shared/queue/mail-queue';
-import type { NoticeReason } from '../../shared/store/queued-mails';
+import type { NoticeReason, StaffMail } from '../../shared/store/queued-mails';
 
-type MailKind = 'VERIFY' | 'ALREADY_SIGNED_UP' | 'RESET' | NoticeReason;
+type FactsKind = NoticeReason | StaffMail['reason'];
+type MailKind = 'VERIFY' | 'ALREADY_SIGNED_UP' | 'RESET' | FactsKind;
 
 /** What an email says, to whom. */
 export interface MailContent {
@@ -25,7 +26,7 @@ interface EmailText {
 
 type Template = Omit<EmailText, 'link'> & { path: string };
 
-const PERSON_TEXTS: Record<Exclude<MailKind, NoticeReason>, Template> = {
+const PERSON_TEXTS: Record<Exclude<MailKind, FactsKind>, Template> = {
   VERIFY: {
     path: '/verify',
     subject: 'Confirm your email address for MIR',
@@ -58,7 +59,31 @@ const PERSON_TEXTS: Record<Exclude<MailKind, NoticeReason>, Template> = {
   },
 };
 
-const NOTICE_TEXTS: Record<NoticeReason, (facts: Record<string, string>) => Template> = {
+const FACTS_TEXTS: Record<FactsKind, (facts: Record<string, string>) => Template> = {
+  INVITATION: ({ invitedBy, partner }) => ({
+    path: '/portal/invitation',
+    subject: `You’re invited to ${partner || 'operate a MIR server'}${partner ? ' on MIR' : ''}`,
+    before: [
+      partner
+        ? `${invitedBy || partner} invited you to become a member of ${partner} on MIR. Members see and manage what ${partner} submits to MIR. To accept, open this page:`
+        : `${invitedBy} invited you to help operate this MIR server. To accept, open this page:`,
+    ],
+    after: [
+      `The link works only once and expires after ${INVITATION_DAYS} days.`,
+      'If you don’t expect this invitation, ignore this email. Nothing happens then.',
+    ],
+  }),
+  STAFF_RESET: () => ({
+    path: '/portal/reset',
+    subject: 'Choose a new password for your MIR staff account',
+    before: [
+      'Someone requested a new password for your MIR staff account. If this was you, open this page to choose one:',
+    ],
+    after: [
+      `The link works only once and expires after ${RESET_LINK_MINUTES} minutes. A new password logs you out on every device.`,
+      'If this wasn’t you, ignore this email. Your password stays the same.',
+    ],
+  }),
   WEBHOOK_DISABLED: ({ partner, environment, host }) => ({
     path: '/guide',
     subject: 'MIR stopped sending webhooks to one of your endpoints',
@@ -99,10 +124,10 @@ function htmlOf({ before, link, after }: EmailText): string {
   return `<!doctype html>${renderToString(html)}`;
 }
 
-const isNotice = (kind: MailKind): kind is NoticeReason => kind in NOTICE_TEXTS;
+const hasFacts = (kind: MailKind): kind is FactsKind => kind in FACTS_TEXTS;
 
 function templateOf(kind: MailKind, facts: Record<string, string>): Template {
-  return isNotice(kind) ? NOTICE_TEXTS[kind](facts) : PERSON_TEXTS[kind];
+  return hasFacts(kind) ? FACTS_TEXTS[kind](facts) : PERSON_TEXTS[kind];
 }
 
 /** Returns an email. `next` is the path to open after login. */

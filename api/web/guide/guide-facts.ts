@@ -11,6 +11,7 @@ import {
 } from '../../../shared/domain/event';
 import { CODE_SECONDS } from '../../../shared/domain/link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
+import { MEMBER_ROLE_MEANINGS, MEMBER_ROLES } from '../../../shared/domain/roles';
 import { KEY_SCOPE_MEANINGS, KEY_SCOPES } from '../../../shared/domain/scopes';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
 import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../shared/domain/rejected-event';
@@ -18,6 +19,8 @@ import { DEFAULT_USAGE_DAYS, MAX_USAGE_DAYS, USAGE_RETENTION_DAYS } from '../../
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
 import { MAX_ROWS_AT_ONCE, MAX_ROWS_PER_MINUTE } from '../../../shared/rejections/record-rejections';
 import { MAX_KEYS_PER_ENVIRONMENT } from '../../keys/change-keys';
+import { STAFF_SESSION_SECONDS } from '../../accounts/staff-library';
+import { RECENT_LOG_IN_MS } from '../../http/require-caller';
 import { MAX_PAGE_SIZE } from '../../http/paging';
 import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
 import { BYTES_PER_UNIT, IDS_PER_UNIT, ROWS_PER_UNIT } from '../../http/price';
@@ -78,6 +81,10 @@ function keyScopeRows(): string {
   return KEY_SCOPES.map((scope) => `| \`${scope}\` | ${KEY_SCOPE_MEANINGS[scope]} |`).join('\n');
 }
 
+function memberRoleRows(): string {
+  return MEMBER_ROLES.map((role) => `| \`${role}\` | ${MEMBER_ROLE_MEANINGS[role]} |`).join('\n');
+}
+
 /**
  * Returns the values for the `{{placeholders}}` in the chapters: limits from the code that enforces them, and generated
  * tables.
@@ -121,5 +128,8 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     eventTypes: eventTypeTables(catalog),
     presets: presetRows(),
     key_scopes: keyScopeRows(),
+    member_roles: memberRoleRows(),
+    SESSION_HOURS: number(STAFF_SESSION_SECONDS / 3_600),
+    RECENT_MINUTES: number(RECENT_LOG_IN_MS / 60_000),
   };
 }

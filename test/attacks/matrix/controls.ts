@@ -1,6 +1,13 @@
 import type { AgentDoc } from '../../../shared/store/agents';
 import { anApplication } from '../../support/partners';
-import { anEventOf, nextLeakedKey, unique } from './resources';
+import { type Authenticator, newAuthenticator } from '../../support/authenticator';
+import { insertMember, invite, newStaffEmail, totp } from '../../support/staff';
+import { addPasskey, passkeyCreation, passkeyLogIn } from '../../../api/accounts/passkeys';
+import type { StaffSession } from '../../../api/accounts/staff-auth';
+import { STORE_TIMEOUT_MS } from '../../../shared/store/connect';
+import type { Harness } from '../../support/harness';
+import { PASSWORD } from '../../support/people';
+import { anEventOf, nextLeakedKey, type Owner, unique } from './resources';
 
 /** A request that succeeds. The matrix adds the IDs in its path. */
 export interface Control {
@@ -10,6 +17,8 @@ export interface Control {
   agent?: Partial<AgentDoc>;
   /** The route acts on the calling agent itself, not on a descendant. */
   onSelf?: true;
+  /** Prepares each request that must succeed, because it uses up what it needs. Replaces the body and some headers. */
+  prepare?: (h: Harness, owner: Owner) => Promise<{ body?: unknown; headers?: Record<string, string> }>;
   /** Restores what an earlier request removed. */
   before?: 'webhook';
 }
@@ -18,6 +27,23 @@ const READ: Control = {};
 const EMPTY: Control = { body: () => ({}) };
 
 const named = (): { userExternalId: string } => ({ userExternalId: `user-${unique()}` });
+
+/** Creates an account and returns its session, so that a request cannot end the session of others. */
+async function freshAccount(
+  h: Harness,
+  { partner }: Owner,
+): Promise<{ session: StaffSession; headers: Record<string, string> }> {
+  const { staffId } = await insertMember(h, partner.partnerId);
+  const { sessionToken, session } = await h.ctx.staffAuth.startSession(staffId, undefined);
+  return { session, headers: { authorization: `Bearer ${sessionToken}` } };
+}
+
+async function passkeyOf(h: Harness, staffId: string, authenticator: Authenticator): Promise<void> {
+  const account = { staffId, email: newStaffEmail(), name: 'Any' };
+  const { challengeId, options } = await passkeyCreation(h.ctx, account);
+  const response = authenticator.create(options as { challenge: string });
+  await addPasskey(h.ctx, staffId, { challengeId, response, name: 'Any' });
+}
 
 /** One request per route, by method and path. */
 const CONTROLS: Record<string, Control> = {
@@ -68,6 +94,92 @@ const CONTROLS: Record<string, Control> = {
   'GET /keys/:id': READ,
   'POST /keys/:id/rotate': EMPTY,
   'POST /keys/:id/revoke': EMPTY,
+  'POST /staff/sessions': {
+    body: () => ({ email: 'nobody@harbour.example', password: PASSWORD }),
+    prepare: async (h, { partner }) => ({
+      body: { email: (await insertMember(h, partner.partnerId)).email, password: PASSWORD },
+    }),
+  },
+  'GET /staff/sessions': READ,
+  'POST /staff/sessions/confirm': {
+    body: () => ({ password: PASSWORD }),
+    prepare: async (h, owner) => ({ ...(await freshAccount(h, owner)), body: { password: PASSWORD } }),
+  },
+  'POST /staff/sessions/passkey/options': READ,
+  'POST /staff/sessions/passkey': {
+    body: () => ({ challengeId: 'chl_none', response: { id: 'none' } }),
+    prepare: async (h, owner) => {
+      const authenticator = newAuthenticator(h.ctx.config.publicUrl);
+      const { session } = await freshAccount(h, owner);
+      await passkeyOf(h, session.staffId, authenticator);
+      const { challengeId, options } = await passkeyLogIn(h.ctx);
+      return { body: { challengeId, response: authenticator.sign(options as { challenge: string }) } };
+    },
+  },
+  'DELETE /staff/sessions/:id': READ,
+  'POST /staff/access-tokens': {
+    body: () => ({ partnerId: 'prt_aaaaaaaaaaaa', environment: 'test' }),
+    prepare: async (h, owner) => ({
+      ...(await freshAccount(h, owner)),
+      body: { partnerId: owner.partner.partnerId, environment: 'test' },
+    }),
+  },
+  'GET /staff/me': READ,
+  'PATCH /staff/me': { body: () => ({ name: 'Any' }) },
+  'POST /staff/password/forgot': { body: () => ({ email: newStaffEmail() }) },
+  'POST /staff/password/reset': {
+    body: () => ({ token: 'none', password: PASSWORD }),
+    prepare: async (h, { partner }) => {
+      const { staffId } = await insertMember(h, partner.partnerId);
+      const { store } = h.ctx;
+      const token = await store.transaction(
+        (session) => store.staffVerifications.create(staffId, 60_000, session),
+        STORE_TIMEOUT_MS,
+      );
+      return { body: { token, password: PASSWORD } };
+    },
+  },
+  'POST /staff/invitations/accept': {
+    body: () => ({ token: 'none' }),
+    prepare: async (h, { partner }) => ({
+      body: { token: (await invite(h, partner.partnerId, 'VIEWER')).token, name: 'Any', password: PASSWORD },
+    }),
+  },
+  'POST /staff/second-factor': {
+    body: () => ({ password: PASSWORD }),
+    prepare: async (h, owner) => ({ ...(await freshAccount(h, owner)), body: { password: PASSWORD } }),
+  },
+  'POST /staff/second-factor/confirm': {
+    body: () => ({ code: '123456' }),
+    prepare: async (h, owner) => {
+      const { session, headers } = await freshAccount(h, owner);
+      const created = await h.ctx.staffAuth.createSecondFactor(session, PASSWORD);
+      if (typeof created === 'string') throw new Error(`no second factor: ${created}`);
+      return { headers, body: { code: totp(created.otpauthUri) } };
+    },
+  },
+  'POST /staff/second-factor/remove': {
+    body: () => ({ password: PASSWORD }),
+    prepare: async (h, owner) => ({ ...(await freshAccount(h, owner)), body: { password: PASSWORD } }),
+  },
+  'POST /staff/passkeys/options': { prepare: freshAccount },
+  'POST /staff/passkeys': {
+    body: () => ({ challengeId: 'chl_none', name: 'Any', response: { id: 'none' } }),
+    prepare: async (h, owner) => {
+      const { session, headers } = await freshAccount(h, owner);
+      const { challengeId, options } = await passkeyCreation(h.ctx, session);
+      const response = newAuthenticator(h.ctx.config.publicUrl).create(options as { challenge: string });
+      return { headers, body: { challengeId, name: 'Any', response } };
+    },
+  },
+  'GET /staff/passkeys': READ,
+  'DELETE /staff/passkeys/:id': READ,
+  'GET /members': READ,
+  'GET /members/invitations': READ,
+  'POST /members/invitations': { body: () => ({ email: newStaffEmail(), role: 'VIEWER' }) },
+  'DELETE /members/invitations/:id': READ,
+  'PATCH /members/:id': { body: () => ({ role: 'DEVELOPER' }) },
+  'DELETE /members/:id': READ,
   'GET /admin/applications': READ,
   'POST /admin/applications/:id/approve': { body: () => ({ plan: 'STANDARD' }) },
   'POST /admin/applications/:id/reject': { body: () => ({ reason: 'no fit' }) },

@@ -1,7 +1,8 @@
 import { WRITING_SCOPES, type RouteDoc } from '../../../api/http/route';
 import { PRESET_SCOPES, type Preset } from '../../../shared/domain/agent';
 import { scopeFor } from '../../../api/http/require-caller';
-import type { Scope } from '../../../shared/domain/scopes';
+import { type MemberRole, ROLE_SCOPES } from '../../../shared/domain/roles';
+import { KEY_SCOPES, type Scope } from '../../../shared/domain/scopes';
 import type { ProblemCode } from '../../../shared/errors';
 import type { Owner } from './resources';
 
@@ -24,6 +25,12 @@ export interface Credential {
   /** The scopes of a partner key. Absent if it has all of them. */
   scopes?: readonly Scope[];
   plan?: 'STANDARD';
+  /** The role of a member's access token. */
+  role?: MemberRole;
+  /** The session of a staff account. */
+  isStaff?: true;
+  /** A member who logged in too long ago for lasting changes. */
+  loggedInLongAgo?: true;
   isAdmin?: true;
 }
 
@@ -31,12 +38,20 @@ export interface Credential {
 export function denialOf({ auth }: Pick<RouteDoc, 'auth'>, credential: Credential): Denial | null {
   if (auth.kind === 'public') return null;
   if (auth.kind === 'admin') return credential.isAdmin ? null : { status: 401, code: 'ADMIN_TOKEN_INVALID' };
-  const { rejection, preset, plan, scopes } = credential;
+  const recentLogIn: Denial | null =
+    'recentLogIn' in auth && credential.loggedInLongAgo ? { status: 403, code: 'RECENT_LOG_IN_REQUIRED' } : null;
+  if (auth.kind === 'staff') return credential.isStaff ? recentLogIn : { status: 401, code: 'SESSION_INVALID' };
+  const { rejection, preset, plan, scopes, role } = credential;
+  // The script checks the scope before the API checks the address.
+  if (rejection && rejection.code !== 'IP_NOT_ALLOWED') return rejection;
+  if (preset && !(PRESET_SCOPES[preset] as readonly Scope[]).includes(auth.scope))
+    return { status: 403, code: 'SCOPE_MISSING' };
+  const held = role ? ROLE_SCOPES[role] : (scopes ?? (preset ? null : KEY_SCOPES));
+  if (held && !held.includes(scopeFor({ agent: false, member: role !== undefined }, auth)))
+    return { status: 403, code: 'SCOPE_MISSING' };
   if (rejection) return rejection;
-  if (preset && !PRESET_SCOPES[preset].includes(auth.scope)) return { status: 403, code: 'SCOPE_MISSING' };
-  if (scopes && !scopes.includes(scopeFor({ agent: false }, auth))) return { status: 403, code: 'SCOPE_MISSING' };
   const needsPlan = 'enterpriseOnly' in auth || (preset !== undefined && WRITING_SCOPES.has(auth.scope));
   if (needsPlan && plan === 'STANDARD') return { status: 403, code: 'ENTERPRISE_REQUIRED' };
   if (preset && 'partnerOnly' in auth) return { status: 403, code: 'HUMAN_REQUIRED' };
-  return null;
+  return recentLogIn;
 }

@@ -5,6 +5,7 @@ import type { ResourceParameter } from './parameters';
 import { type NewResource, newAddress, type Owner, unique } from './resources';
 import { appendEntries, sealAll } from '../../support/audit-entries';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
+import { accessToken } from '../../support/staff';
 import type { World } from './world';
 
 /** Whose ID a request uses. `other list` is a cursor of another list. */
@@ -16,6 +17,14 @@ export interface Assignment {
   whose: Whose | 'malformed';
   value: unknown;
 }
+
+/** Kinds of resources that both environments of a partner share. */
+const OF_PARTNER: ReadonlySet<string> = new Set(['member', 'invitation']);
+/** Lists that only members may read. */
+const MEMBERS_LISTS: Record<string, 'member' | 'invitation'> = {
+  '/members': 'member',
+  '/members/invitations': 'invitation',
+};
 
 const BIDI_OVERRIDE = '\u202e';
 const MALFORMED_TEXTS = ['$ne', '{"$ne":null}', '__proto__', 'a\u0000b', `${BIDI_OVERRIDE}x`, 'x'.repeat(600), '  '];
@@ -72,6 +81,12 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
     if (kind === 'cursor') {
       if (route.path === '/admin/applications') for (let n = 0; n < 2; n += 1) await create('application', owner);
       if (route.auth.kind === 'admin') return cursorOf(route.path, { 'x-admin-token': ADMIN_TOKEN });
+      const listed = MEMBERS_LISTS[route.path];
+      if (listed) {
+        const from = owner.prepared ? world.live : owner;
+        for (let n = 0; n < 2; n += 1) await create(listed, from);
+        return cursorOf(`/v1${route.path}`, { 'x-api-key': await accessTokenOf(from) });
+      }
       if (owner.prepared) return cursorOf('/v1/events', { 'x-api-key': world.live.key });
       const id = path['id'] ?? '';
       if (route.path === '/agents/approvals') for (let n = 0; n < 2; n += 1) await create('approval', owner);
@@ -89,6 +104,11 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
     if (use === 'filter' && owner.agent === null) return owner.listed[kind as keyof Owner['listed']];
     if (kind === 'agent' && control.onSelf && owner.agent) return owner.agent.agentId;
     return create(kind, owner, place === 'path' ? control.agent : {});
+  }
+
+  async function accessTokenOf({ staffId, partner, env }: Owner): Promise<string> {
+    const { sessionToken } = await h.ctx.staffAuth.startSession(staffId, undefined);
+    return accessToken(h, sessionToken, partner.partnerId, env);
   }
 
   async function insertChild(owner: Owner, id: string): Promise<void> {
@@ -125,7 +145,8 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
     if (route.auth.kind !== 'admin') {
       add('foreign', await of(foreign));
       add('foreign test', await of(foreignTest));
-      if (otherEnvironment) add('other environment', await of(otherEnvironment));
+      const isOfPartner = OF_PARTNER.has(parameter.kind) || route.path in MEMBERS_LISTS;
+      if (otherEnvironment && !isOfPartner) add('other environment', await of(otherEnvironment));
       const isInTree = parameter.kind === 'agent' || parameter.kind === 'cascade';
       if (owner.agent && isInTree && parameter.use === 'target') add('sibling', await of({ ...owner, agent: null }));
     }

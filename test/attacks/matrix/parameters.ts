@@ -12,6 +12,10 @@ export type Kind =
   | 'user'
   | 'cursor'
   | 'key'
+  | 'session'
+  | 'passkey'
+  | 'member'
+  | 'invitation'
   | 'application'
   | 'partner'
   | 'deadLetter';
@@ -36,6 +40,10 @@ const KIND_AFTER: Record<string, Kind> = {
   approvals: 'approval',
   cascades: 'cascade',
   keys: 'key',
+  sessions: 'session',
+  passkeys: 'passkey',
+  members: 'member',
+  invitations: 'invitation',
   events: 'event',
   receipts: 'receipt',
   erase: 'erasure',
@@ -67,6 +75,8 @@ const VALUES = new Set(
     'website contactEmail useCase plan limits eventsPerMinute requestsPerMinute',
     'queueSharePercent suspended allowedReturnOrigins env',
     'scopes allowedIps expiresAt overlapSeconds includeCreated apiKey',
+    // An access token for another partner is tested in access-tokens.test.ts.
+    'email password code role environment token challengeId response id partnerId',
   ].flatMap((names) => names.split(' ')),
 );
 

@@ -10,6 +10,7 @@ import type { Harness, TestPartner } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';
 import { anApplication } from '../../support/partners';
 import { deadLetters } from '../../support/route-fixtures';
+import { insertMember, newStaffEmail } from '../../support/staff';
 import { waitUntil } from '../../support/wait-until';
 import type { Kind } from './parameters';
 
@@ -29,6 +30,8 @@ export interface Owner {
   users: string[];
   /** Resources by which a list returns at least one row, so that an empty list means something. */
   listed: { agent: string; receipt: string; cascade: string };
+  /** Account of an administrator of the partner. */
+  staffId: string;
   /** For an owner that can no longer create resources: one of each kind. */
   prepared?: Partial<Record<Kind, string>>;
 }
@@ -121,6 +124,22 @@ export async function createLeakedKeys(h: Harness): Promise<void> {
   leaked.push(...keys.map((one) => one.key));
 }
 
+/** Inserts an invitation, of which a partner can have any number. */
+async function newInvitation({ ctx }: Harness, { partner: { partnerId } }: Owner): Promise<string> {
+  const id = newId('ivt');
+  const times = { createdAt: new Date(), expiresAt: new Date(Date.now() + 3_600_000) };
+  await ctx.store.memberInvitations.model.create({
+    _id: id,
+    organization: partnerId,
+    email: newStaffEmail(),
+    role: 'VIEWER',
+    invitedBy: 'test',
+    tokens: [],
+    ...times,
+  });
+  return id;
+}
+
 /** Longer than a request that names a key takes. Keys that are older make room for new ones. */
 const KEY_USED_WITHIN_MS = 20_000;
 
@@ -168,6 +187,18 @@ export function resourcesOf(h: Harness): NewResource {
         return (await post('/v1/users/erase', owner.key, { userExternalId: `erased-${unique()}` })).receiptId;
       case 'user':
         return owner.users[(count += 1) % USERS]!;
+      case 'session':
+        return (await h.ctx.staffAuth.startSession(owner.staffId, undefined)).session.sessionId;
+      case 'passkey': {
+        const passkey = { staffId: owner.staffId, name: 'Any', publicKey: '', counter: 0, transports: [] };
+        const passkeyId = randomUUID();
+        await h.ctx.store.passkeys.insert({ _id: passkeyId, ...passkey, createdAt: new Date() });
+        return passkeyId;
+      }
+      case 'member':
+        return (await insertMember(h, owner.partner.partnerId)).memberId;
+      case 'invitation':
+        return newInvitation(h, owner);
       case 'application':
         return (await post('/v1/partners/applications', undefined, anApplication())).applicationId;
       case 'partner':
@@ -202,5 +233,6 @@ export async function newOwner(h: Harness, partner: TestPartner, env: Env): Prom
   await waitUntil('the audit entries are sealed', async () => (await h.ctx.store.audit.countUnsealed(tenant)) === 0);
   await h.drained();
   const listed = { agent: agent.id, receipt: receiptId, cascade: cascadeId };
-  return { partner, env, tenant, key, agent: null, users, listed };
+  const { staffId } = await insertMember(h, partner.partnerId, 'ADMINISTRATOR');
+  return { partner, env, tenant, key, agent: null, users, listed, staffId };
 }

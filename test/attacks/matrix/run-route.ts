@@ -50,6 +50,10 @@ function groupsByPartner(accepted: readonly Accepted[]): Accepted[][] {
   return [...groups.values()];
 }
 
+function withHeaders(credential: Credential, { headers }: { headers?: Record<string, string> }): Credential {
+  return { ...credential, headers: { ...credential.headers, ...headers } };
+}
+
 /** Sends every credential with every ID to one route. Returns what differs from the route's declarations. */
 export async function runRouteMatrix(
   h: Harness,
@@ -172,7 +176,14 @@ export async function runRouteMatrix(
     }
     const value = parameter && (await ids.fresh(parameter, credential.owner, path));
     const request: MatrixRequest = { path, assignment: parameter && { parameter, whose: 'own', value } };
-    const response = await send(url, credential, request);
+    const prepared = await control.prepare?.(h, credential.owner);
+    const response = prepared
+      ? await senderOf(h, route, { ...control, body: () => prepared.body })(
+          url,
+          withHeaders(credential, prepared),
+          request,
+        )
+      : await send(url, credential, request);
     result.cells += 1;
     result.controls += 1;
     if (!succeeds(response)) fail(credential, request, `the control got ${comparable(response, value)}`);

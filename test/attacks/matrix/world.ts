@@ -9,6 +9,7 @@ import { asAdmin } from '../../support/partners';
 import { confirmedAccount, PASSWORD } from '../../support/people';
 import { waitUntil } from '../../support/wait-until';
 import type { Credential, Denial } from './credentials';
+import { memberCredentials } from './member-credentials';
 import { createLeakedKeys, newAgentOf, newOwner, type Owner, resourcesOf, unique } from './resources';
 
 const AMBIGUOUS: Denial = { status: 400, code: 'API_KEY_AMBIGUOUS' };
@@ -158,6 +159,7 @@ export async function newWorld(h: Harness): Promise<World> {
       key('an expired key', expired, { status: 401, code: 'API_KEY_EXPIRED' }, { owner: owners.limited }),
       key('a revoked key', revokedKey, INVALID, { owner: owners.limited }),
       ...restricted,
+      ...(await memberCredentials(h, owners.limited, owners.foreign)),
       key('the live key', live.key, null),
       key('the test key', own.testKey, null, { owner: owners.test }),
       key("another partner's live key", other.liveKey, null, { owner: owners.foreign }),

@@ -11,8 +11,9 @@ import { transformSync } from '@swc/core';
 import { parse } from 'node-html-parser';
 import { Webhook } from 'standardwebhooks';
 import { projectRoot } from '../../../shared/project';
-import type { Harness } from '../../support/harness';
-import { startHarnessForPeople } from '../../support/people';
+import type { Harness, TestPartner } from '../../support/harness';
+import { PASSWORD, startHarnessForPeople } from '../../support/people';
+import { insertMember } from '../../support/staff';
 
 const run = promisify(execFile);
 const EXAMPLE_TIMEOUT_MS = 120_000;
@@ -57,9 +58,15 @@ async function outputOf(file: string, args: string[], env: Record<string, string
   return stdout;
 }
 
+/** Creates an administrator, and returns the variables with which the examples log in. */
+async function newMemberEnv({ partnerId }: TestPartner): Promise<Record<string, string>> {
+  const { email } = await insertMember(mir, partnerId, 'ADMINISTRATOR');
+  return { MIR_EMAIL: email, MIR_PASSWORD: PASSWORD };
+}
+
 async function newPartnerEnv(): Promise<Record<string, string>> {
   const partner = await mir.partner({ allowedReturnOrigins: ['https://harbour.example'] });
-  return { MIR_URL: mir.url, MIR_KEY: partner.testKey };
+  return { MIR_URL: mir.url, MIR_KEY: partner.testKey, ...(await newMemberEnv(partner)) };
 }
 
 /** Creates a webhook message with a signature like the one that workers add. */
@@ -92,6 +99,7 @@ function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
   expect(output).toContain('0 UNKNOWN_FIELD');
   expect(output).toMatch(/events stored: \d+/);
   expect(output).toMatch(/^signals \d+ \d+$/m);
+  expect(output).toContain('members: 1');
   expect(output).toContain('the agent now gets 401');
   expect(output).toContain('revoked 2, audited 2');
 }
@@ -106,7 +114,8 @@ describe('examples in the Partner Guide', () => {
         REDIS_URL: mir.env['REDIS_URL']!,
         KEYSPACE: mir.env['KEYSPACE']!,
       };
-      const env = { ...databases, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']! };
+      const member = await newMemberEnv(await mir.partner());
+      const env = { ...databases, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']!, ...member };
       const output = await outputOf('bash', ['-euo', 'pipefail', '-c', programOf('sh')], env);
       expect(output).toContain('"status":"PENDING"');
       expect(output).toContain('"eventCount":1');
@@ -118,6 +127,7 @@ describe('examples in the Partner Guide', () => {
       expect(output).toMatch(/"url":"[^"]*\/link\/[\w-]{43}"/);
       expect(output).toMatch(/"linked":false.*"kind":"CODE"/);
       expect(output).toContain('"secret":"whsec_');
+      expect(output).toMatch(/"memberId":"mem_\w+",.*"role":"ADMINISTRATOR"/);
       expect(output).toMatch(/"affected":2.*"status":"CLOSED"/s);
       expect(codesIn(output)).toEqual(['VALIDATION_FAILED']);
     },

@@ -23,13 +23,19 @@ describe('route table', () => {
     const names = (flag: 'partnerOnly' | 'enterpriseOnly') =>
       KEY_ROUTES.filter(({ auth }) => flag in auth).map(({ method, path }) => `${method} ${path.slice(1)}`);
     expect(names('partnerOnly').toSorted()).toEqual([
+      'DELETE members/:id',
+      'DELETE members/invitations/:id',
       'DELETE partners/webhook',
       'GET agents/approvals',
       'GET agents/policy',
       'GET audit/verify',
+      'GET members',
+      'GET members/invitations',
+      'PATCH members/:id',
       'POST agents',
       'POST agents/approvals/:id/approve',
       'POST agents/approvals/:id/reject',
+      'POST members/invitations',
       'PUT agents/policy',
       'PUT partners/webhook',
     ]);

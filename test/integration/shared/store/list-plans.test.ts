@@ -159,6 +159,8 @@ const PAGES: [what: string, read: ReadPage][] = [
   ['applications', (after) => store.applications.list(null, after, PAGE_SIZE)],
   ['applications by status', (after) => store.applications.list('PENDING', after, PAGE_SIZE)],
   ['partners', (after) => store.partners.list(after, PAGE_SIZE)],
+  ['members', (after) => store.members.list('operators', after, PAGE_SIZE)],
+  ['invitations', (after) => store.memberInvitations.list('operators', after, PAGE_SIZE)],
 ];
 
 async function firstOf(rows: AsyncIterable<unknown>): Promise<void> {
@@ -233,6 +235,8 @@ describe('query plans of lists', () => {
       'applications',
       'audit',
       'events',
+      'memberInvitations',
+      'members',
       'partners',
       'receipts',
       'rejectedEvents',

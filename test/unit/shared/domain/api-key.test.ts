@@ -1,21 +1,23 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
+import { newAccessToken, newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
 import { newPartnerTag, partnerIdOf } from '../../../../shared/domain/ids';
 
 const CHARACTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-. \n';
-const anyKey = fc.tuple(fc.constantFrom('live' as const, 'test' as const), fc.boolean()).map(([env, agent]) => {
+const anyHolder = fc.constantFrom('partner', 'agent', 'member');
+const anyKey = fc.tuple(fc.constantFrom('live' as const, 'test' as const), anyHolder).map(([env, holder]) => {
   const tag = newPartnerTag();
-  return { env, agent, tag, ...newApiKey(env, tag, agent) };
+  const [agent, member] = [holder === 'agent', holder === 'member'];
+  return { env, agent, member, tag, ...(member ? newAccessToken(env, tag) : newApiKey(env, tag, agent)) };
 });
 
 describe('API keys', () => {
   it('parses a new key into its parts and the hash of the whole key', () => {
     fc.assert(
-      fc.property(anyKey, ({ env, agent, tag, key, hash, prefix }) => {
-        expect(key).toMatch(/^mir_(live|test)_(agent_)?[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
-        expect(parseApiKey(key)).toEqual({ env, agent, tag, partnerId: partnerIdOf(tag), hash });
+      fc.property(anyKey, ({ env, agent, member, tag, key, hash, prefix }) => {
+        expect(key).toMatch(/^mir_(live|test)_(agent_|member_)?[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
+        expect(parseApiKey(key)).toEqual({ env, agent, member, tag, partnerId: partnerIdOf(tag), hash });
         expect(hash).toBe(createHash('sha256').update(key).digest('hex'));
         expect(key.startsWith(prefix)).toBe(true);
         expect(prefix.length).toBeLessThan(key.length - 40);

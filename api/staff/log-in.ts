@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { noQuery } from '../http/no-query';
+import { PublicError } from '../http/public-error';
+import { route } from '../http/route';
+import { emailSchema } from '../http/schemas';
+import {
+  codeRequired,
+  codeSchema,
+  logInFailed,
+  newSessionSchema,
+  passwordSchema,
+  presentNewSession,
+} from './session-schemas';
+import { countLogIn, forgetLogIns } from './throttles';
+
+const LOCKED_SECONDS = 900;
+
+/** Returns the error for an account that is locked after too many wrong codes. */
+function accountLocked(): PublicError {
+  return new PublicError('RATE_LIMITED', 'Too many wrong codes. The account is locked for up to 15 minutes.', {
+    retryAfterSeconds: LOCKED_SECONDS,
+  });
+}
+
+export const logInRoute = route({
+  operationId: 'logIn',
+  method: 'POST',
+  path: '/staff/sessions',
+  v1Only: true,
+  auth: { kind: 'public' },
+  tag: 'Staff accounts',
+  summary: 'Log in as a member or operator',
+  description:
+    'Starts a session of 12 hours. An unknown address and a wrong password get the same response. With a second factor, the right password alone gets `SECOND_FACTOR_REQUIRED`: send it again together with `code`.',
+  query: noQuery,
+  body: z
+    .strictObject({ email: emailSchema, password: passwordSchema, code: codeSchema.optional() })
+    .meta({ id: 'LogInRequest' }),
+  answers: { 201: { description: 'The new session', schema: newSessionSchema } },
+  problems: ['LOG_IN_FAILED', 'SECOND_FACTOR_REQUIRED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, body, ip, headers, log, requestId }) => {
+    const { email, ...proof } = body;
+    await countLogIn(ctx, ip, email);
+    const result = await ctx.staffAuth.logIn(email, proof, headers['user-agent']);
+    if (result === 'LOCKED') throw accountLocked();
+    if (result === 'CODE_REQUIRED') throw codeRequired();
+    if (typeof result === 'string') throw logInFailed();
+    await forgetLogIns(ctx, ip, email);
+    log.info({ requestId, staffId: result.session.staffId }, 'staff logged in');
+    return { status: 201, body: presentNewSession(result) };
+  },
+});

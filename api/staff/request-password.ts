@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { newId } from '../../shared/domain/ids';
+import { overloaded } from '../../shared/errors';
+import { MAX_WAITING_MAILS, wakeUpMails } from '../../shared/mails/notify-partner';
+import { storeWrite } from '../db/transaction';
+import { noQuery } from '../http/no-query';
+import { PublicError } from '../http/public-error';
+import { route } from '../http/route';
+import { emailSchema } from '../http/schemas';
+import { countEmail } from './throttles';
+
+export const requestPasswordRoute = route({
+  operationId: 'requestPassword',
+  method: 'POST',
+  path: '/staff/password/forgot',
+  v1Only: true,
+  auth: { kind: 'public' },
+  tag: 'Staff accounts',
+  summary: 'Request an email with which to choose a new password',
+  description: 'The response is the same whether or not an account has this address.',
+  query: noQuery,
+  body: z.strictObject({ email: emailSchema }).meta({ id: 'RequestPasswordRequest' }),
+  answers: {
+    202: {
+      description: 'An email is sent if an account has this address',
+      schema: z.object({ status: z.literal('ACCEPTED') }).meta({ id: 'RequestedPassword' }),
+    },
+  },
+  problems: ['CONFLICT', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, body: { email }, ip }) => {
+    const { store, config } = ctx;
+    if (config.mail.kind === 'off') {
+      throw new PublicError('CONFLICT', 'This MIR server sends no email. Ask its operator to invite you again.');
+    }
+    await countEmail(ctx, ip, email);
+    if ((await store.queuedMails.count()) >= MAX_WAITING_MAILS) throw overloaded('MAILS_FULL', 60);
+    const account = await store.staff.byEmail(email);
+    if (account) {
+      const mail = { _id: newId('mail'), reason: 'STAFF_RESET', recipientId: account._id } as const;
+      await storeWrite(store.queuedMails.insert(mail, new Date()));
+      await wakeUpMails(ctx, [mail._id]);
+    }
+    return { status: 202, body: { status: 'ACCEPTED' } };
+  },
+});
