@@ -48,9 +48,6 @@ import { rotateKeyRoute } from './keys/rotate-key';
 import { getOwnPartnerRoute } from './partners/get-own-partner';
 import { createInviteRoute } from './links/create-invite';
 import { createLinkCodeRoute } from './links/create-link-code';
-import { deleteWebhookRoute } from './links/delete-webhook';
-import { getWebhookRoute } from './links/get-webhook';
-import { putWebhookRoute } from './links/put-webhook';
 import { getLinkStatusRoute } from './links/get-link-status';
 import { getUsageRoute } from './usage/get-usage';
 import { resolveRoute } from './resolve/resolve';
@@ -80,6 +77,19 @@ import { resetPasswordRoute } from './staff/reset-password';
 import { startPasskeyRoute } from './staff/start-passkey';
 import { updateAccountRoute } from './staff/update-account';
 import { logInWithPasskeyRoute, startPasskeyLogInRoute } from './staff/log-in-with-passkey';
+import { createWebhookRoute } from './webhooks/create-webhook';
+import { deleteFirstWebhookRoute } from './webhooks/delete-first-webhook';
+import { deleteWebhookRoute } from './webhooks/delete-webhook';
+import { getFirstWebhookRoute } from './webhooks/get-first-webhook';
+import { getWebhookRoute } from './webhooks/get-webhook';
+import { listDeliveriesRoute } from './webhooks/list-deliveries';
+import { listWebhooksRoute } from './webhooks/list-webhooks';
+import { putFirstWebhookRoute } from './webhooks/put-first-webhook';
+import { recoverWebhookRoute } from './webhooks/recover-webhook';
+import { resendDeliveryRoute } from './webhooks/resend-delivery';
+import { rotateWebhookSecretRoute } from './webhooks/rotate-secret';
+import { testWebhookRoute } from './webhooks/test-webhook';
+import { updateWebhookRoute } from './webhooks/update-webhook';
 
 /** Routes about members, and about the accounts of members and operators. */
 const STAFF_ROUTES: readonly Route[] = [
@@ -127,9 +137,9 @@ export const PARTNER_ROUTES: readonly Route[] = [
   createInviteRoute,
   createLinkCodeRoute,
   getLinkStatusRoute,
-  putWebhookRoute,
-  getWebhookRoute,
-  deleteWebhookRoute,
+  putFirstWebhookRoute,
+  getFirstWebhookRoute,
+  deleteFirstWebhookRoute,
   eraseUserRoute,
   getErasureRoute,
   getUsageRoute,
@@ -162,6 +172,16 @@ export const PARTNER_ROUTES: readonly Route[] = [
   rotateKeyRoute,
   revokeKeyRoute,
   ...STAFF_ROUTES,
+  listWebhooksRoute,
+  createWebhookRoute,
+  getWebhookRoute,
+  updateWebhookRoute,
+  deleteWebhookRoute,
+  listDeliveriesRoute,
+  resendDeliveryRoute,
+  testWebhookRoute,
+  rotateWebhookSecretRoute,
+  recoverWebhookRoute,
 ];
 
 export const ADMIN_ROUTES: readonly Route[] = [

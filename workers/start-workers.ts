@@ -21,7 +21,8 @@ import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { createEventWorkers } from './events/event-workers';
 import { createFinalizeChunk, createForgetChunk } from './events/finalize-chunk';
-import { createDeliveryPermits, deliverWebhook } from './webhooks/deliver-webhook';
+import { deliverWebhook } from './webhooks/deliver-webhook';
+import { createDeliveryPermits } from './webhooks/delivery-permits';
 import { refreshRows } from './cache/refresh-rows';
 import { mailsQueue } from '../shared/queue/mail-queue';
 import { startMailsWorker } from './mails/mails-worker';
@@ -43,8 +44,11 @@ const CASCADE_LOCK_MS = 3_000;
 const CASCADE_STALLED_CHECK_MS = 1_000;
 /** Maximum number of cascades that one process runs concurrently. Each cascade has at most two open transactions. */
 const CASCADE_CONCURRENCY = 2;
-/** High, because a delivery mostly waits for a partner's server. */
-const WEBHOOK_CONCURRENCY = 256;
+/**
+ * High, because a delivery mostly waits for a partner's server. Exceeds what many unresponsive endpoints can occupy
+ * together until they are throttled.
+ */
+const WEBHOOK_CONCURRENCY = 1_024;
 /** Maximum number of erasures that one process carries out concurrently. */
 export const ERASURE_CONCURRENCY = 2;
 
@@ -65,7 +69,9 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const guardDeps = { store, log, signal };
   const committerDeps = { store, queueLink, keys, cache, locks, log, metrics, tracing, signal };
   const committer = guardAgents(createCommitter(committerDeps), guardDeps);
-  const finalize = createFinalizeChunk({ store, queueLink, keys, log, metrics, signal });
+  const webhookQueue = createWakeUpQueue(webhooksQueue, { link: queueLink, keys, log });
+  const finalizeDeps = { store, queueLink, keys, secrets, log, metrics, signal, webhookQueue };
+  const finalize = createFinalizeChunk(finalizeDeps);
 
   const tenantOf = (shard: number, chunkId: ChunkId): Promise<Tenant | null> =>
     tenantOfChunk(queueLink.client, keys, shard, chunkId);
@@ -106,19 +112,20 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   );
   startOnOtherShards.run();
   const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
-  const cascadeDeps = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
+  const cascadeDeps = { store, queueLink, keys, secrets, authorizer, log, metrics, signal, webhookQueue };
   const cascades = start(cascadesQueue, (job) => revokeCascade(cascadeDeps, cascadesQueue.parse(job).cascadeId), {
     concurrency: CASCADE_CONCURRENCY,
     lockMs: CASCADE_LOCK_MS,
     stalledCheckMs: CASCADE_STALLED_CHECK_MS,
   });
-  const webhookQueue = createWakeUpQueue(webhooksQueue, { link: queueLink, keys, log });
   const permits = createDeliveryPermits();
-  const deliveryDeps = { store, secrets, config, log, queue: webhookQueue, signal, permits };
-  const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(deliveryDeps, id));
+  const deliveryDeps = { store, secrets, config, log, metrics, queue: webhookQueue, signal, permits };
+  const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id, job, token) =>
+    deliverWebhook(deliveryDeps, id, job, token),
+  );
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
   const fullTurns = createFullTurns();
-  const erasureDeps = { store, cache, link: queueLink, keys, queues, log, signal, fullTurns };
+  const erasureDeps = { store, cache, link: queueLink, keys, queues, log, signal, fullTurns, webhookQueue };
   const registerDeadLetters = createRegisterDeadLetters({ link: queueLink, keys });
   // Before the first erasure, which looks only for registered dead letters.
   await retryUntilAborted(registerDeadLetters, { what: 'dead letter registration', log, signal });
@@ -148,6 +155,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const maintenanceDeps = {
     queues,
     cascadeQueue,
+    webhookQueue,
     store,
     link: queueLink,
     cacheLink: config.cacheRedisUrl === config.redisUrl ? null : cacheLink,

@@ -1,4 +1,3 @@
-import type { AffectedRows } from '../../shared/authz/with-invalidation';
 import { PublicError } from '../http/public-error';
 import type { AgentChange } from '../../shared/store/agents';
 import type { StoreSession } from '../../shared/store/store';
@@ -6,6 +5,7 @@ import { auditEntry } from '../db/audit-context';
 import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
 import { type AgentAccess, requireDescendant } from './agent-access';
 import { type AgentPath, requireCallerAlive } from './agent-state';
+import { announceAgent } from './announce-agent';
 import { auditedAgent } from './present-agent';
 
 /** The change to make. `change` is null if the agent is already in the requested state. */
@@ -36,7 +36,7 @@ export async function changeAgent(
   const { tenant, partnerId, self, auditContext } = access;
   const { rootId, ancestors: ancestorIds } = requireDescendant(access, await store.agents.get(tenant, agentId));
 
-  const change = async (session: StoreSession): Promise<{ result: AgentPath; affected: AffectedRows }> => {
+  const change = async (session: StoreSession) => {
     await store.agents.touchTree(rootId, 0, session);
     const ancestors = await store.agents.byIds([...ancestorIds, agentId], session);
     const before = ancestors.pop()!;
@@ -44,6 +44,7 @@ export async function changeAgent(
     const at = new Date();
     const decision = await decide({ ancestors, agent: before }, at, session);
     let agent = before;
+    let deliveryIds: string[] = [];
     if (decision.change) {
       const after = await store.agents.change(before, decision.change, at, session);
       if (!after)
@@ -54,11 +55,12 @@ export async function changeAgent(
       const facts = { before: auditedAgent(before), after: auditedAgent(after) };
       const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };
       await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
+      deliveryIds = await announceAgent({ store }, decision.action, after, session);
       agent = after;
     }
     // Invalidate the caches even if nothing changes, because an earlier attempt may have failed to invalidate them.
     const affected = { nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] };
-    return { result: { ancestors, agent }, affected };
+    return { result: { ancestors, agent }, affected, deliveryIds };
   };
 
   return (await changeAuthority(deps, { key: rootId, partnerId }, change)).result;

@@ -5,6 +5,7 @@ import type { AgentDoc } from '../../shared/store/agents';
 import type { Actor } from '../../shared/store/audit';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import type { StoreSession } from '../../shared/store/store';
+import { announce } from '../../shared/webhooks/announce';
 import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
@@ -40,7 +41,7 @@ async function existingOrder(
 }
 
 /**
- * Writes the kill mark, the order and its audit entry, unless an existing order suffices. Returns the new or existing
+ * Writes the kill mark, the order, its audit entry and its webhook message, unless an existing order suffices. Returns the new or existing
  * order. Conflicts with every concurrent spawn and kill in the tree. Writes the root first; otherwise, a burst of
  * spawns could repeatedly abort this transaction.
  */
@@ -49,7 +50,7 @@ async function writeOrder(
   { tenant, agentId, rootId, actor, reason, requestId }: KillOrder,
   cascadeId: string,
   session: StoreSession,
-): Promise<CascadeDoc> {
+): Promise<{ cascade: CascadeDoc; deliveryIds: string[] }> {
   await store.agents.touchTree(rootId, 0, session);
   const agent = await store.agents.get(tenant, agentId, session);
   if (!agent) throw new PublicError('NOT_FOUND', 'Agent not found. Check the ID and the environment.');
@@ -57,7 +58,7 @@ async function writeOrder(
     requireCallerAlive(actor.agentId, await store.agents.byIds(agent.ancestors, session));
   }
   const existing = await existingOrder({ store }, agent, session);
-  if (existing) return existing;
+  if (existing) return { cascade: existing, deliveryIds: [] };
   const now = new Date();
   const cascade: CascadeDoc = {
     _id: cascadeId,
@@ -83,7 +84,9 @@ async function writeOrder(
   const about = { partnerId: partnerOf(tenant), tenant, action: 'agent.subtree.killed', target: agentId, reason };
   const entry = auditEntry({ actor, requestId, at: now }, { ...about, ...facts });
   await store.audit.append({ ...entry, _id: `aud_${cascadeId}` }, session);
-  return cascade;
+  const data = { cascadeId, agentId, rootId };
+  const deliveryIds = await announce({ store }, { tenant, type: 'cascade.started', data, at: now }, session);
+  return { cascade, deliveryIds };
 }
 
 /** Records when the kill took effect and wakes a worker. If either step fails, the sweep completes it later. */
@@ -127,8 +130,9 @@ export async function killSubtree({ store, ...others }: KillDeps, order: KillOrd
       deps,
       { key: order.rootId, partnerId, urgent: true },
       async (session) => {
-        written = await writeOrder(deps, order, cascadeId, session);
-        return { result: written, affected: { nodes: [order.agentId] } };
+        const { cascade, deliveryIds } = await writeOrder(deps, order, cascadeId, session);
+        written = cascade;
+        return { result: cascade, affected: { nodes: [order.agentId] }, deliveryIds };
       },
     );
     const killed = { ...result, effectiveAt: result.effectiveAt ?? inForceAt };

@@ -10,9 +10,11 @@ import type { Answer } from '../http/finish';
 import { route } from '../http/route';
 import { transaction } from '../db/transaction';
 import { serializeByKey } from '../../shared/locks/serialize-by-key';
+import { wakeDeliveries } from '../../shared/webhooks/wake-deliveries';
 import { type AgentAccess, agentAccess, requireDescendant } from './agent-access';
 import { idParams } from '../http/schemas';
 import { requireCallerAlive } from './agent-state';
+import { announceApprovalRequest } from './announce-agent';
 import { checkSpawn, type Population, countPopulation, needsApproval } from './check-spawn';
 import { type SpawnInput, spawnInput, unknownTypes } from './input-schemas';
 import { newAgent } from './new-agent';
@@ -20,7 +22,7 @@ import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema, prese
 import { type CreatedAgent, createOnce } from './create-once';
 import { throttleSpawns } from './throttle-spawns';
 
-type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log'>;
+type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log' | 'webhookQueue'>;
 
 /**
  * Returns the agent under which to spawn. Throws 404 if the agent does not exist, and 403 if the caller is a different
@@ -80,6 +82,8 @@ export async function spawnAgent(
   const { rootId, ancestors } = await readParent(deps, access, parentId);
   const fingerprint = agentFingerprint(parentId, input);
 
+  let deliveryIds: string[] = [];
+
   const attempt = async (agentId: string, session: StoreSession): Promise<CreatedAgent> => {
     // Write the root first, so that a transaction that loses a race conflicts before it reads anything.
     await store.agents.touchTree(rootId, 0, session);
@@ -101,13 +105,16 @@ export async function spawnAgent(
     const spec = { ...grant, agentId, name, authorizer: parent.authorizer, fingerprint, approvalId };
     const { agent, apiKey } = newAgent(access, parent, spec, new Date());
     await insertChild(deps, access, path, agent, population, session);
+    deliveryIds = approvalId === null ? [] : await announceApprovalRequest(deps, agent, session);
     return { agent, apiKey, replayed: false };
   };
 
-  return createOnce(deps, access, fingerprint, async (agentId) => {
+  const created = await createOnce(deps, access, fingerprint, async (agentId) => {
     await throttleSpawns(deps, rootId);
     return serializeByKey(deps, rootId, (own) => transaction(deps, (session) => attempt(agentId, session), own));
   });
+  wakeDeliveries(deps.webhookQueue, deliveryIds);
+  return created;
 }
 
 export const spawnAgentRoute = route({

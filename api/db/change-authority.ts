@@ -2,10 +2,11 @@ import type { AffectedRows } from '../../shared/authz/with-invalidation';
 import { type PartnerId, tagOf } from '../../shared/domain/ids';
 import { serializeByKey } from '../../shared/locks/serialize-by-key';
 import type { StoreSession } from '../../shared/store/store';
+import { wakeDeliveries } from '../../shared/webhooks/wake-deliveries';
 import type { ApiContext } from '../context';
 import { transaction } from './transaction';
 
-export type AuthorityDeps = Pick<ApiContext, 'store' | 'authorizer' | 'queueLink' | 'keys' | 'log'>;
+export type AuthorityDeps = Pick<ApiContext, 'store' | 'authorizer' | 'queueLink' | 'keys' | 'log' | 'webhookQueue'>;
 
 interface Subject {
   /** The root of an agent tree, or a partner. Changes with the same key run one after another. */
@@ -18,10 +19,11 @@ interface Subject {
   urgent?: boolean;
 }
 
-/** The result of a change, and the cached rows that the change makes stale. */
+/** The result of a change, the cached rows that the change makes stale, and the webhook deliveries that announce it. */
 interface Changed<T> {
   result: T;
   affected: AffectedRows;
+  deliveryIds?: readonly string[];
 }
 
 /**
@@ -32,6 +34,7 @@ interface Changed<T> {
  * 3. Right before the commit, fence the affected cached rows, so that requests that need them wait.
  * 4. Commit.
  * 5. Remove the fence, so that every process reads the new state from MongoDB.
+ * 6. Wake up the webhook workers. If an earlier step fails after the commit, a sweep finds the messages.
  *
  * Resolves with the time from which the change is in force in every process. An error thrown by `change` rolls
  * everything back. Creating an agent needs no fence, because nothing about the agent is cached yet; the call only waits
@@ -52,12 +55,13 @@ export async function changeAuthority<T>(
           async (session) => {
             const changed = await change(session);
             await fence(changed.affected, { required: !urgent });
-            return changed.result;
+            return changed;
           },
           own,
         ),
       );
-      return { result, inForceAt: new Date(doneAtMs) };
+      wakeDeliveries(deps.webhookQueue, result.deliveryIds ?? []);
+      return { result: result.result, inForceAt: new Date(doneAtMs) };
     },
     { urgent },
   );

@@ -111,6 +111,8 @@ export interface RouteDoc {
   path: string;
   /** Serves a partner route only under `/v1`, unlike the routes of the first release. */
   v1Only?: true;
+  /** Marks the route as deprecated in the OpenAPI document. */
+  deprecated?: true;
   /** Earlier paths of the endpoint. They are served in the same way, but not documented. */
   aliases?: readonly string[];
   auth: RouteAuth;

@@ -5,8 +5,6 @@ const MAX_REASON_LENGTH = 500;
 const MAX_ID_LENGTH = 100;
 const MAX_EMAIL_LENGTH = 254;
 
-export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Reason to record in the audit log.');
-
 const LONG_LOCAL_PART = /^[^@]{65,}@/;
 
 export const emailSchema = lineSchema(MAX_EMAIL_LENGTH)
@@ -15,6 +13,14 @@ export const emailSchema = lineSchema(MAX_EMAIL_LENGTH)
     (address) => !LONG_LOCAL_PART.test(address),
     'The part before the @ must be at most 64 characters long (RFC 5321).',
   );
+const SECONDS_PER_DAY = 24 * 3_600;
+const DEFAULT_OVERLAP_SECONDS = SECONDS_PER_DAY;
+const MAX_OVERLAP_SECONDS = 7 * SECONDS_PER_DAY;
+
+export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Reason to record in the audit log.');
+
+/** How long a replaced secret remains in use. */
+export const overlapSchema = z.int().min(0).max(MAX_OVERLAP_SECONDS).default(DEFAULT_OVERLAP_SECONDS);
 
 export const environmentSchema = z.enum(['live', 'test']).meta({ id: 'Environment' });
 

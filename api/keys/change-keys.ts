@@ -83,7 +83,7 @@ export async function managerOf(
   throw new PublicError('API_KEY_INVALID', 'Your API key was revoked in the meantime. Nothing was changed.');
 }
 
-type KeysDecision = { keys: PartnerKey[] } & Pick<PartnerChangeDecision, 'action' | 'reason' | 'key'>;
+type KeysDecision = { keys: PartnerKey[] } & Pick<PartnerChangeDecision, 'action' | 'reason' | 'key' | 'message'>;
 
 /**
  * Changes a partner's keys. When this resolves, every process enforces the change. `decide` receives the partner as it

@@ -5,14 +5,11 @@ import { KEY_SCOPES } from '../../shared/domain/scopes';
 import { lineSchema } from '../../shared/domain/line';
 import { grantOf, keyIdOf, type PartnerKey } from '../../shared/store/partners';
 import { allowPatternSchema } from '../agents/input-schemas';
-import { environmentSchema, reasonSchema } from '../http/schemas';
+import { environmentSchema, overlapSchema, reasonSchema } from '../http/schemas';
 
 const MAX_NAME_LENGTH = 120;
 const MAX_IP_RANGES = 50;
 const MAX_IP_LENGTH = 64;
-const SECONDS_PER_DAY = 24 * 3_600;
-const DEFAULT_OVERLAP_SECONDS = SECONDS_PER_DAY;
-const MAX_OVERLAP_SECONDS = 7 * SECONDS_PER_DAY;
 
 const scopesSchema = z
   .array(z.enum(KEY_SCOPES).meta({ id: 'KeyScope' }))
@@ -55,12 +52,7 @@ export type CreateKeyInput = z.output<typeof createKeyInput>;
 
 export const rotateKeyInput = z
   .strictObject({
-    overlapSeconds: z
-      .int()
-      .min(0)
-      .max(MAX_OVERLAP_SECONDS)
-      .default(DEFAULT_OVERLAP_SECONDS)
-      .describe('How long the previous secret keeps working. Use 0 for a leaked key.'),
+    overlapSeconds: overlapSchema.describe('How long the previous secret keeps working. Use 0 for a leaked key.'),
     reason: reasonSchema.optional(),
   })
   .meta({ id: 'RotateKeyRequest' });

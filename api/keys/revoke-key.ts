@@ -23,6 +23,8 @@ interface Revocation {
   choose: (before: PartnerDoc, session: StoreSession) => readonly PartnerKey[] | Promise<readonly PartnerKey[]>;
   includeCreated: boolean;
   reason: string | undefined;
+  /** What the webhook message says. */
+  cause: 'REQUESTED' | 'LEAKED';
 }
 
 /** Revokes entries of a partner's keys. When this resolves, every process rejects them. */
@@ -30,7 +32,7 @@ export async function revokeKeys(
   deps: AuthorityDeps,
   partnerId: PartnerId,
   auditContext: AuditContext,
-  { env, choose, includeCreated, reason }: Revocation,
+  { env, choose, includeCreated, reason, cause }: Revocation,
 ): Promise<RevokedKeys> {
   let result!: RevokedKeys;
   await changeKeys(deps, partnerId, auditContext, async (before, session) => {
@@ -47,7 +49,8 @@ export async function revokeKeys(
       remainingKeyIds: [...new Set(created.map(keyIdOf))].filter((id) => left.has(id)),
     };
     const key = { env, target: keyId, before: auditedKey(first!), after: { ...result } };
-    return { keys, action: 'key.revoked', reason, key };
+    const data = { keyId, revokedKeyIds: result.revokedKeyIds, cause };
+    return { keys, action: 'key.revoked', reason, key, message: { envs: [env], type: 'key.revoked', data } };
   });
   return result;
 }
@@ -90,7 +93,13 @@ export const revokeKeyRoute = route({
     };
     return {
       status: 200,
-      body: await revokeKeys(ctx, partnerId, auditContext, { env, choose, ...body, reason: body.reason }),
+      body: await revokeKeys(ctx, partnerId, auditContext, {
+        env,
+        choose,
+        ...body,
+        reason: body.reason,
+        cause: 'REQUESTED',
+      }),
     };
   },
 });

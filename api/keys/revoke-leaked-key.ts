@@ -59,7 +59,13 @@ async function revokeLeaked(
     if (!leaked) throw notFound();
     return [leaked];
   };
-  await revokeKeys(ctx, partnerId, auditContext, { env, choose, includeCreated: false, reason: REASON });
+  await revokeKeys(ctx, partnerId, auditContext, {
+    env,
+    choose,
+    includeCreated: false,
+    reason: REASON,
+    cause: 'LEAKED',
+  });
 }
 
 export const revokeLeakedKeyRoute = route({

@@ -70,7 +70,10 @@ async function rotateKey(deps: AuthorityDeps, call: Rotation): Promise<{ entries
       before: auditedKey(current),
       after: { ...auditedKey(entry), validUntil: until },
     };
-    return { keys, action: 'key.rotated', reason: body.reason, key };
+    const previousValidUntil = body.overlapSeconds === 0 ? null : replacedBy(current, until, now).expiresAt;
+    const data = { keyId: params.id, previousValidUntil };
+    const message = { envs: [env], type: 'key.rotated' as const, data };
+    return { keys, action: 'key.rotated', reason: body.reason, key, message };
   });
   const entries = keysOf(partner, env, now).find(({ current }) => current.hash === hash);
   // Another rotation may have replaced this secret already.

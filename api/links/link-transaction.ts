@@ -8,6 +8,7 @@ import type { StoreSession } from '../../shared/store/store';
 import { type UserDoc, userRowOf } from '../../shared/store/users';
 import { withDeadline } from '../../shared/concurrency/deadline';
 import { messageOf } from '../../shared/errors';
+import { wakeDeliveries } from '../../shared/webhooks/wake-deliveries';
 import type { ApiContext } from '../context';
 import { storeWrite } from '../db/transaction';
 
@@ -119,13 +120,8 @@ export async function commitLinkChange<T>(
   const cacheState = write === null ? 'done' : await putInCache(deps, write);
   // A notified partner may query immediately and must not see the old state. If the cache update is pending, the sweep
   // delivers the messages later.
-  if (cacheState === 'done') wakeUpDeliveries(deps, changed);
+  if (cacheState === 'done') wakeDeliveries(deps.webhookQueue, changed.deliveryIds);
   return { outcome, cacheState };
-}
-
-/** Wakes up the webhook workers. The delivery rows serve as the outbox, so a lost wake-up only delays the message. */
-function wakeUpDeliveries({ webhookQueue }: LinkDeps, { deliveryIds }: Changed): void {
-  for (const id of deliveryIds) webhookQueue.add(id).catch(() => undefined);
 }
 
 async function retryDuplicateKey<T>(commit: () => Promise<T>): Promise<T> {

@@ -19,6 +19,7 @@ const TAGS: Record<string, string> = {
   Partners: 'Apply to become a partner.',
   Linking: 'Let people connect their accounts on your platform to their MIR accounts.',
   Users: 'Erase users.',
+  Webhooks: 'Manage the endpoints to which MIR sends messages, and see whether they arrived.',
   Agents:
     'Manage AI agents and service accounts, their keys and trees, and the kill switch. Requires the ENTERPRISE plan.',
   Usage: 'Read how many events and requests you sent, and what became of them.',

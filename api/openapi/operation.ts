@@ -98,6 +98,7 @@ export function operationOf(doc: RouteDoc, components: Components): Json {
     summary: doc.summary,
     description: `${doc.description ?? doc.summary}.`.replace('..', '.') + costOf(doc) + scope,
     tags: [doc.tag],
+    ...(doc.deprecated ? { deprecated: true } : {}),
     security: securityOf(doc),
     parameters: parametersOf(doc, components),
     ...bodyOf(doc, components),

@@ -112,6 +112,7 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
     'IDEMPOTENCY_KEY_REQUIRED',
     'INVALID_REQUEST',
   ],
+  InvalidBodylessWrite: ['IDEMPOTENCY_KEY_INVALID', 'INVALID_REQUEST'],
   InvalidHumanWrite: ['INVALID_JSON', 'INVALID_ENCODING', 'IDEMPOTENCY_KEY_INVALID', 'INVALID_REQUEST'],
   Unauthorized: ['API_KEY_MISSING', 'API_KEY_INVALID', 'API_KEY_EXPIRED', 'AGENT_KEY_REVOKED'],
   SessionInvalid: ['SESSION_INVALID'],
@@ -136,6 +137,7 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   UnsupportedMediaType: ['UNSUPPORTED_MEDIA_TYPE'],
   ValidationFailed: ['VALIDATION_FAILED'],
   InvalidOrTooCostly: ['VALIDATION_FAILED', 'BATCH_EXCEEDS_LIMIT'],
+  InvalidWebhook: ['VALIDATION_FAILED', 'BATCH_EXCEEDS_LIMIT', 'WEBHOOK_URL_NOT_ALLOWED'],
   InvalidAgent: [
     'VALIDATION_FAILED',
     'BATCH_EXCEEDS_LIMIT',

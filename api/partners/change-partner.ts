@@ -1,9 +1,10 @@
 import { type Env, tenantOf } from '../../shared/domain/ids';
-import type { AffectedRows } from '../../shared/authz/with-invalidation';
+import type { WebhookType } from '../../shared/domain/webhook';
 import { PublicError } from '../http/public-error';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import type { NewAuditEntry } from '../../shared/store/audit';
 import type { StoreSession } from '../../shared/store/store';
+import { announce } from '../../shared/webhooks/announce';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
 import { readPartner } from './get-partner';
@@ -16,6 +17,8 @@ export interface PartnerChangeDecision {
   reason: string | undefined;
   /** What the audit entry says about a change of a key, in the chain of the key's environment. */
   key?: Pick<NewAuditEntry, 'target' | 'before' | 'after'> & { env: Env };
+  /** The webhook message about the change, in each of these environments. */
+  message?: { envs: readonly Env[]; type: WebhookType; data: Record<string, unknown> };
 }
 
 /**
@@ -30,10 +33,10 @@ export async function changePartner(
   decide: (before: PartnerDoc, session: StoreSession) => PartnerChangeDecision | Promise<PartnerChangeDecision>,
 ): Promise<PartnerDoc> {
   const { store } = deps;
-  const change = async (session: StoreSession): Promise<{ result: PartnerDoc; affected: AffectedRows }> => {
+  const change = async (session: StoreSession) => {
     const before = await readPartner({ store }, partnerId, session);
     const affected = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
-    const { change: wanted, action, reason, key } = await decide(before, session);
+    const { change: wanted, action, reason, key, message } = await decide(before, session);
     if (wanted === null) return { result: before, affected };
     const after = await store.partners.change(before, wanted, auditContext.at, session);
     if (!after) throw changedMeanwhile();
@@ -42,7 +45,13 @@ export async function changePartner(
       : { target: before._id, before: auditedFacts(before), after: auditedFacts(after) };
     const entry = { partnerId: before._id, action, reason, ...facts };
     await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
-    return { result: after, affected };
+    const deliveryIds: string[] = [];
+    for (const env of message?.envs ?? []) {
+      const { type, data } = message!;
+      const announcement = { tenant: tenantOf(before._id, env), type, data, at: after.updatedAt };
+      deliveryIds.push(...(await announce({ store }, announcement, session)));
+    }
+    return { result: after, affected, deliveryIds };
   };
 
   // Throws 404 before taking a lock.

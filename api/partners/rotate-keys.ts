@@ -34,8 +34,11 @@ export async function rotateKey(
     const { key, hash, prefix } = newApiKey(env, tagOf(before._id));
     apiKey = key;
     const others = before.keys.filter((other) => other.env !== env);
-    const keys = [...others, { id: newId('key'), name: FIRST_KEY_NAME, env, hash, prefix, createdAt: auditContext.at }];
-    return { change: { keys }, action: 'partner.key.rotated', reason };
+    const id = newId('key');
+    const keys = [...others, { id, name: FIRST_KEY_NAME, env, hash, prefix, createdAt: auditContext.at }];
+    const data = { keyId: id, previousValidUntil: null };
+    const message = { envs: [env], type: 'key.rotated' as const, data };
+    return { change: { keys }, action: 'partner.key.rotated', reason, message };
   });
   return { partnerId: partner._id, env, apiKey };
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Env } from '../../shared/domain/ids';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import { route } from '../http/route';
 import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
@@ -7,6 +8,8 @@ import { changePartner } from './change-partner';
 import { mergeLimits, type PartnerPatch, partnerPatch } from './input-schemas';
 import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
+
+const ENVIRONMENTS: readonly Env[] = ['live', 'test'];
 
 /** Returns the patched fields whose values differ from the partner's. */
 function differences(before: PartnerDoc, patch: PartnerPatch): PartnerChange {
@@ -40,7 +43,9 @@ export async function applyPartnerPatch(
   const partner = await changePartner(deps, partnerId, auditContext, (before) => {
     const change = differences(before, patch);
     const isEmpty = Object.keys(change).length === 0;
-    return { change: isEmpty ? null : change, action: actionOf(change), reason: patch.reason };
+    const decision = { change: isEmpty ? null : change, action: actionOf(change), reason: patch.reason };
+    if (change.suspended !== true) return decision;
+    return { ...decision, message: { envs: ENVIRONMENTS, type: 'partner.suspended', data: { partnerId: before._id } } };
   });
   return presentPartner(partner);
 }

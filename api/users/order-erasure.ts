@@ -4,6 +4,7 @@ import { MAX_WAKE_UP_PRIORITY } from '../../shared/queue/wake-up-queue';
 import { overloaded } from '../../shared/errors';
 import { advancePastErasure } from '../../shared/redis/clock';
 import type { ErasureDoc } from '../../shared/store/erasures';
+import { announce } from '../../shared/webhooks/announce';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
@@ -77,7 +78,10 @@ export async function orderErasure(
     await store.erasures.insert(ordered, session);
     await store.audit.append(auditEntry(auditContext, facts), session);
     const memberships = dropped ? [dropped.membership] : [];
-    return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
+    const data = { receiptId: order._id };
+    const announced = await announce(deps, { tenant, type: 'erasure.requested', data, at: auditContext.at }, session);
+    const deliveryIds = [...(dropped?.deliveryIds ?? []), ...announced];
+    return { outcome: ordered, changed: { users: [user], memberships, deliveryIds } };
   });
   // The job is only a wake-up. If it is lost, a sweep finds the row, which serves as the outbox entry.
   const woken = wakeWorker(deps, erasure).catch(() => undefined);

@@ -51,7 +51,7 @@ export const KEY_SCOPE_MEANINGS: Record<KeyScope, string> = {
   'agents:approve': 'Approve or reject agents',
   'agents:introspect': 'Reserved for checking agents’ keys',
   'keys:manage': 'Create, rotate and revoke your API keys',
-  'webhooks:manage': 'Manage your webhook endpoint',
+  'webhooks:manage': 'Manage your webhook endpoints and their deliveries',
   'usage:read': 'Read your usage',
   'audit:read': 'Read and verify your audit log',
 };

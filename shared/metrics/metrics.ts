@@ -6,6 +6,7 @@ import { overloadSeries } from './overload';
 import { queueSeries } from './queues';
 import { requestSeries } from './requests';
 import { storeSeries } from './stores';
+import { webhookSeries } from './webhooks';
 
 /**
  * Creates every series for a service. Labels have few possible values and never identify a partner, user, agent or
@@ -27,6 +28,7 @@ export function createMetrics(service: 'api' | 'worker') {
     ...eventSeries(worker),
     ...queueSeries(worker),
     ...agentSeries(worker),
+    ...webhookSeries(worker),
     ...storeSeries(both),
   };
 }

@@ -29,8 +29,13 @@ export interface WakeUpQueue {
    * Wakes up a worker for a row, now or after `delayMs`. Adding the same attempt again has no effect. Wake-ups with a
    * lower `priority` come first; those without one come before all others.
    */
-  add(id: string, options?: { attempt?: number; delayMs?: number; priority?: number }): Promise<void>;
+  add(id: string, options?: { attempt?: number | string; delayMs?: number; priority?: number }): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Returns the ID of the job that wakes up a worker for an attempt. */
+export function wakeUpIdOf(id: string, attempt: number | string): string {
+  return `${id}-${attempt}`;
 }
 
 /** Creates a producer for a wake-up queue. A sweep of MongoDB finds rows whose wake-ups were lost. */
@@ -41,7 +46,7 @@ export function createWakeUpQueue(
   const wakeUps = definition.open(deps);
   return {
     add: async (id, { attempt = 0, delayMs = 0, priority = 0 } = {}) =>
-      wakeUps.add({ id }, { jobId: `${id}-${attempt}`, delay: delayMs, priority }),
+      wakeUps.add({ id }, { jobId: wakeUpIdOf(id, attempt), delay: delayMs, priority }),
     close: () => wakeUps.close(),
   };
 }

@@ -145,9 +145,15 @@ export function cascadesStore(connection: Connection) {
       await change(cascadeId, { $set: { ...result, status: 'PARTIAL' }, $inc: { partialTries: 1 } });
     },
 
-    async close(cascadeId: string, revoked: number, closedAt: Date): Promise<void> {
+    /** Closes a cascade. Returns false if it was closed already. */
+    async close(cascadeId: string, revoked: number, closedAt: Date, session: ClientSession): Promise<boolean> {
       const done = { affected: revoked, revoked, parked: [], parkedCount: 0 };
-      await change(cascadeId, { $set: { ...done, status: 'CLOSED', closedAt } });
+      const { matchedCount } = await model.updateOne(
+        { _id: cascadeId, closedAt: null },
+        { $set: { ...done, status: 'CLOSED', closedAt } },
+        { session },
+      );
+      return matchedCount === 1;
     },
   };
 }

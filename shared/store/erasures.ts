@@ -116,8 +116,19 @@ export function erasuresStore(connection: Connection) {
       await model.updateOne(running(erasure), { $inc: { eventsErased: count } }, { session });
     },
 
-    async close(erasure: Pick<ErasureDoc, '_id' | 'tenant'>, settledAt: Date): Promise<void> {
-      await model.updateOne(running(erasure), { $set: { status: 'DONE', settledAt }, $unset: { userRef: '' } });
+    /** Closes an erasure. Returns null if it was closed already. */
+    async close(
+      erasure: Pick<ErasureDoc, '_id' | 'tenant'>,
+      settledAt: Date,
+      session: ClientSession,
+    ): Promise<ErasureDoc | null> {
+      return model
+        .findOneAndUpdate(
+          running(erasure),
+          { $set: { status: 'DONE', settledAt }, $unset: { userRef: '' } },
+          { session, returnDocument: 'after' },
+        )
+        .lean<ErasureDoc>();
     },
   };
 }

@@ -3,6 +3,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Env, PartnerId } from '../domain/ids';
 import type { KeyGrant } from '../domain/partner-key';
 import { KEY_SCOPES, type Scope } from '../domain/scopes';
+import type { ExpiryPosition } from './expiry-cursors';
 import { type ListPage, listPage, type Position } from './list-page';
 import { streamOf } from './stream';
 
@@ -51,6 +52,11 @@ export interface PartnerDoc {
   createdAt: Date;
   updatedAt: Date;
 }
+/** A key that has an expiration time, and its partner. */
+export interface ExpiringKey {
+  partnerId: PartnerId;
+  key: PartnerKey;
+}
 export type PartnerChange = Partial<
   Pick<PartnerDoc, 'plan' | 'limits' | 'suspended' | 'allowedReturnOrigins' | 'keys'>
 >;
@@ -90,6 +96,7 @@ const schema = new Schema<PartnerDoc>(
 );
 schema.index({ 'keys.hash': 1 }, { unique: true });
 schema.index({ createdAt: -1, _id: -1 });
+schema.index({ 'keys.expiresAt': 1 });
 
 export function partnersStore(connection: Connection) {
   const model = connection.model<PartnerDoc>('Partner', schema);
@@ -146,6 +153,27 @@ export function partnersStore(connection: Connection) {
         })),
         { ordered: false, timestamps: false },
       );
+    },
+
+    /** Returns the keys that expire after a position and up to a time, soonest first. */
+    async expiringKeys(
+      after: ExpiryPosition,
+      through: Date,
+      limit: number,
+      session: ClientSession,
+    ): Promise<ExpiringKey[]> {
+      const inRange = { $gte: after.at, $lte: through };
+      return model
+        .aggregate<ExpiringKey>([
+          { $match: { keys: { $elemMatch: { expiresAt: inRange } } } },
+          { $project: { _id: 0, partnerId: '$_id', key: '$keys' } },
+          { $unwind: '$key' },
+          { $match: { 'key.expiresAt': inRange } },
+          { $match: { $or: [{ 'key.expiresAt': { $gt: after.at } }, { 'key.hash': { $gt: after.hash } }] } },
+          { $sort: { 'key.expiresAt': 1, 'key.hash': 1 } },
+          { $limit: limit },
+        ])
+        .session(session);
     },
 
     /** Returns a page of partners, newest first. */

@@ -36,7 +36,7 @@ export const SHARD_KEYS = {
   refreshes: byId('a link change concerns a person and several tenants'),
   audit_heads: unsharded('one small row per tenant'),
   spawn_policies: unsharded('one small row per tenant'),
-  webhooks: unsharded('one small row per tenant'),
+  webhooks: unsharded('a few small rows per tenant'),
   omitted_rejections: unsharded('a few small rows per tenant'),
   partners: unsharded('one small row per partner, and key hashes must be unique'),
   applications: unsharded('few rows'),
@@ -59,7 +59,7 @@ export const SHARD_KEYS = {
   access_tokens: unsharded('short-lived, and token hashes must be unique'),
   queued_mails: unsharded('short-lived'),
   outbox_mails: unsharded('local mode only'),
-  meta: unsharded('one row'),
+  meta: unsharded('a few rows'),
   migrations: unsharded('few rows'),
 } as const satisfies Readonly<Record<string, ShardKey>>;
 

@@ -7,11 +7,14 @@ import { applicationsStore } from './applications';
 import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
 import { cascadesStore } from './cascades';
+import { deliveriesStore } from './deliveries';
+import { deliveryRecovery } from './delivery-recovery';
 import { erasuresStore } from './erasures';
 import { storeTooSlow, TransactionTooSlowError } from './errors';
 import { eventsStore } from './events';
 import { accountLogInsStore, accountSessionsStore, accountVerificationsStore } from './account-rows';
 import { identitiesStore } from './identities';
+import { expiryCursors } from './expiry-cursors';
 import { type AnyModel, pendingSteps, stepText } from './indexes';
 import { keyedIdsFrom } from './event-id-rollout';
 import { checkPepper, comparePepper } from './pepper';
@@ -30,7 +33,7 @@ import { cacheOutboxStore } from './cache-outbox';
 import { staffSecondFactorsStore, staffSessionsStore, staffStore } from './staff';
 import { usageStore } from './usage';
 import { usersStore } from './users';
-import { deliveriesStore, webhooksStore } from './webhooks';
+import { webhooksStore } from './webhooks';
 
 export type StoreSession = ClientSession;
 
@@ -44,6 +47,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     model: 'IdentityAccount',
     collection: 'identity_accounts',
   });
+  const deliveries = deliveriesStore(connection);
   const collections = {
     events: eventsStore(connection),
     users: usersStore(connection),
@@ -88,7 +92,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     cacheOutbox: cacheOutboxStore(connection),
     erasures: erasuresStore(connection),
     webhooks: webhooksStore(connection),
-    deliveries: deliveriesStore(connection),
+    deliveries: { ...deliveries, ...deliveryRecovery(deliveries.model) },
   };
   const models = (): AnyModel[] => Object.values(collections).map(({ model }) => model as AnyModel);
   const migrations = migrationsStore(connection, models, dataMigrations);
@@ -96,6 +100,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     connection,
     ...collections,
     migrations,
+    expiryCursors: expiryCursors(connection),
 
     /**
      * Checks the pepper, creates missing collections and indexes, and migrates data. Safe to repeat and to run in

@@ -1,134 +1,165 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
-import type { Tenant, UserRef } from '../domain/ids';
+import type { Tenant } from '../domain/ids';
+import { LINK_WEBHOOK_TYPES, MAX_WEBHOOKS_PER_TENANT, type WebhookType, webhookIdOf } from '../domain/webhook';
 
-/** A tenant's webhook endpoint, with the encrypted secret that signs its messages. */
+/** A webhook endpoint, with the encrypted secrets that sign its messages. */
 export interface WebhookDoc {
-  _id: Tenant;
+  /**
+   * A random ID, or the tenant. An endpoint that was set through `/partners/webhook` has the tenant as its ID, so that
+   * processes of earlier versions find it during an upgrade. Secrets are encrypted for this ID.
+   */
+  _id: string;
+  /** Absent, like the fields below that are optional, in rows from earlier versions, whose `_id` is the tenant. */
+  tenant?: Tenant;
+  /** A number below the maximum number of endpoints. Unique per tenant, so that no more endpoints can exist. */
+  slot?: number;
   url: string;
   sealedSecret: string;
+  /** Secrets that a rotation replaced and that still sign messages, oldest first. */
+  previousSecrets?: { sealedSecret: string; validUntil: Date }[];
+  /** Null for all types. Absent for the types that earlier versions had. */
+  types?: WebhookType[] | null;
   createdAt: Date;
+  /** When `PUT /partners/webhook` last changed the endpoint. */
+  setAt?: Date;
+  /** The first failed attempt since the last successful one. Absent while messages are delivered. */
+  failingSince?: Date;
+  disabledAt?: Date;
+  disabledReason?: 'REQUESTED' | 'FAILING';
+  /** Messages created in this period are being sent again, if they were not delivered. */
+  recovery?: { since: Date; until: Date };
 }
 
-export type WebhookEventType = 'link.confirmed' | 'link.removed';
-
-/** A webhook message. The row is the outbox: a sweep retries the delivery while the row is OPEN. */
-export interface DeliveryDoc {
-  _id: string;
-  tenant: Tenant;
-  userRef: UserRef;
-  type: WebhookEventType;
-  /** The JSON text that is signed and sent, identical for every attempt. */
-  body: string;
-  status: 'OPEN' | 'DELIVERED' | 'FAILED';
-  attempts: number;
-  /** HTTP status or error code of the last attempt, never a response body. */
-  lastOutcome?: string;
-  nextLookAt: Date;
-  createdAt: Date;
-  expireAt: Date;
+/** An unset field is removed. */
+interface WebhookChange {
+  set?: Partial<WebhookDoc>;
+  unset?: readonly (keyof WebhookDoc)[];
 }
 
-export type DueDelivery = Pick<DeliveryDoc, '_id' | 'attempts' | 'nextLookAt'>;
-
-const webhookSchema = new Schema<WebhookDoc>(
-  { _id: String, url: String, sealedSecret: String, createdAt: Date },
-  { collection: 'webhooks', versionKey: false, strict: 'throw' },
-);
-
-const deliverySchema = new Schema<DeliveryDoc>(
+const schema = new Schema<WebhookDoc>(
   {
     _id: String,
     tenant: String,
-    userRef: String,
-    type: String,
-    body: String,
-    status: String,
-    attempts: Number,
-    lastOutcome: String,
-    nextLookAt: Date,
+    slot: Number,
+    url: String,
+    sealedSecret: String,
+    previousSecrets: { type: [{ _id: false, sealedSecret: String, validUntil: Date }], default: undefined },
+    types: { type: [String], default: undefined },
     createdAt: Date,
-    expireAt: Date,
+    setAt: Date,
+    failingSince: Date,
+    disabledAt: Date,
+    disabledReason: String,
+    recovery: { type: { _id: false, since: Date, until: Date }, default: undefined },
   },
-  { collection: 'webhook_deliveries', versionKey: false, strict: 'throw' },
+  { collection: 'webhooks', versionKey: false, strict: 'throw' },
 );
-deliverySchema.index({ status: 1, nextLookAt: 1 });
-deliverySchema.index({ tenant: 1, userRef: 1 });
-deliverySchema.index({ tenant: 1, createdAt: -1, _id: -1 });
-deliverySchema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
+schema.index({ tenant: 1, slot: 1 }, { unique: true, partialFilterExpression: { slot: { $exists: true } } });
+schema.index({ 'recovery.until': 1 }, { partialFilterExpression: { 'recovery.until': { $exists: true } } });
+schema.index({ disabledAt: 1 }, { partialFilterExpression: { disabledAt: { $exists: true } } });
+
+/** Maximum number of disabled endpoints that are counted. */
+const MAX_COUNTED = 10_000;
+
+/** Returns the types that an endpoint receives, or null for all types. */
+export function typesOf({ types }: Pick<WebhookDoc, 'types'>): readonly WebhookType[] | null {
+  return types === undefined ? LINK_WEBHOOK_TYPES : types;
+}
+
+/** Returns the lowest free slot, or null if the tenant has as many endpoints as it can have. */
+export function freeSlot(endpoints: readonly WebhookDoc[]): number | null {
+  // An endpoint from earlier versions has no slot, and counts as the first one.
+  const taken = new Set(endpoints.map(({ slot = 0 }) => slot));
+  if (endpoints.length >= MAX_WEBHOOKS_PER_TENANT) return null;
+  return Array.from({ length: MAX_WEBHOOKS_PER_TENANT }, (_, slot) => slot).find((slot) => !taken.has(slot)) ?? null;
+}
 
 export function webhooksStore(connection: Connection) {
-  const model = connection.model<WebhookDoc>('Webhook', webhookSchema);
+  const model = connection.model<WebhookDoc>('Webhook', schema);
   return {
     model,
 
-    async get(tenant: Tenant, session?: ClientSession): Promise<WebhookDoc | null> {
-      return model
-        .findById(tenant)
+    /** Returns a tenant's endpoints, oldest first. The one that `/partners/webhook` stands for is always the first. */
+    async ofTenant(tenant: Tenant, session?: ClientSession): Promise<WebhookDoc[]> {
+      const found = await model
+        // The condition on the slot makes the server use the partial index.
+        .find({ $or: [{ _id: tenant }, { tenant, slot: { $exists: true } }] })
         .session(session ?? null)
+        .limit(MAX_WEBHOOKS_PER_TENANT + 1)
+        .lean<WebhookDoc[]>();
+      const isFirst = ({ _id }: WebhookDoc): number => Number(_id === tenant);
+      return found.sort(
+        (a, b) =>
+          isFirst(b) - isFirst(a) || a.createdAt.getTime() - b.createdAt.getTime() || (a.slot ?? 0) - (b.slot ?? 0),
+      );
+    },
+
+    /** Returns a tenant's endpoint by its public ID, or null if the tenant has no such endpoint. */
+    async find(tenant: Tenant, webhookId: string, session?: ClientSession): Promise<WebhookDoc | null> {
+      return (await this.ofTenant(tenant, session)).find(({ _id }) => webhookIdOf(_id) === webhookId) ?? null;
+    },
+
+    async byId(endpointId: string): Promise<WebhookDoc | null> {
+      return model.findById(endpointId).lean<WebhookDoc>();
+    },
+
+    async insert(webhook: WebhookDoc, session: ClientSession): Promise<void> {
+      await model.create([webhook], { session });
+    },
+
+    /** Changes an endpoint. Returns null if it was deleted. */
+    async change(
+      endpointId: string,
+      { set = {}, unset = [] }: WebhookChange,
+      session: ClientSession,
+    ): Promise<WebhookDoc | null> {
+      const $unset = Object.fromEntries(unset.map((field) => [field, 1]));
+      return model
+        .findOneAndUpdate({ _id: endpointId }, { $set: set, $unset }, { session, returnDocument: 'after' })
         .lean<WebhookDoc>();
     },
 
-    async put(webhook: WebhookDoc, session: ClientSession): Promise<void> {
-      await model.replaceOne({ _id: webhook._id }, webhook, { upsert: true, session });
+    /** Returns true if there was an endpoint to remove. */
+    async remove(endpointId: string, session: ClientSession): Promise<boolean> {
+      return (await model.deleteOne({ _id: endpointId }, { session })).deletedCount === 1;
     },
 
-    /** Returns true if there was a webhook to remove. */
-    async remove(tenant: Tenant, session: ClientSession): Promise<boolean> {
-      return (await model.deleteOne({ _id: tenant }, { session })).deletedCount === 1;
-    },
-  };
-}
-
-export function deliveriesStore(connection: Connection) {
-  const model = connection.model<DeliveryDoc>('WebhookDelivery', deliverySchema);
-  return {
-    model,
-
-    async insert(deliveries: DeliveryDoc[], session: ClientSession): Promise<void> {
-      if (deliveries.length > 0) await model.insertMany(deliveries, { session });
+    /** Records that an endpoint fails, unless it already did. */
+    async recordFailure(endpointId: string, at: Date): Promise<void> {
+      await model.updateOne({ _id: endpointId, failingSince: { $exists: false } }, { $set: { failingSince: at } });
     },
 
-    async byId(id: string): Promise<DeliveryDoc | null> {
-      return model.findById(id).lean<DeliveryDoc>();
+    async recordSuccess(endpointId: string): Promise<void> {
+      await model.updateOne({ _id: endpointId }, { $unset: { failingSince: 1 } });
     },
 
-    /** Returns open messages that became due after `after`, longest overdue first. */
-    async due(after: Date, now: Date, limit: number): Promise<DueDelivery[]> {
+    /** Disables an endpoint that has failed since `failedSince` or earlier. Returns null if it has not. */
+    async disableFailing(endpointId: string, failedSince: Date, session: ClientSession): Promise<WebhookDoc | null> {
       return model
-        .find({ status: 'OPEN', nextLookAt: { $gt: after, $lte: now } }, { attempts: 1, nextLookAt: 1 })
-        .sort({ nextLookAt: 1 })
+        .findOneAndUpdate(
+          { _id: endpointId, disabledAt: { $exists: false }, failingSince: { $lte: failedSince } },
+          { $set: { disabledAt: new Date(), disabledReason: 'FAILING' }, $unset: { recovery: 1 } },
+          { session, returnDocument: 'after' },
+        )
+        .lean<WebhookDoc>();
+    },
+
+    /** Returns endpoints whose messages are being recovered, longest first. */
+    async recovering(limit: number): Promise<WebhookDoc[]> {
+      return model
+        .find({ 'recovery.until': { $exists: true } })
+        .sort({ 'recovery.until': 1 })
         .limit(limit)
-        .lean<DueDelivery[]>();
+        .lean<WebhookDoc[]>();
     },
 
-    /** Postpones an open message to a later sweep without counting an attempt. */
-    async putOff(id: string, nextLookAt: Date): Promise<void> {
-      await model.updateOne({ _id: id, status: 'OPEN' }, { $set: { nextLookAt } });
+    /** Ends a recovery, unless a later request extended it. */
+    async endRecovery({ _id, recovery }: WebhookDoc): Promise<void> {
+      await model.updateOne({ _id, 'recovery.until': recovery!.until }, { $unset: { recovery: 1 } });
     },
 
-    /** Returns the earliest due time of an open message, which may be in the past, or null if none is open. */
-    async nextDueAt(): Promise<Date | null> {
-      const next = await model
-        .findOne({ status: 'OPEN' }, { nextLookAt: 1 })
-        .sort({ nextLookAt: 1 })
-        .lean<Pick<DeliveryDoc, 'nextLookAt'>>();
-      return next?.nextLookAt ?? null;
-    },
-
-    /** Records an attempt to send an open message. */
-    async tried(
-      id: string,
-      outcome: Pick<DeliveryDoc, 'status' | 'nextLookAt'> & { lastOutcome: string },
-    ): Promise<void> {
-      await model.updateOne({ _id: id, status: 'OPEN' }, { $set: outcome, $inc: { attempts: 1 } });
-    },
-
-    async dropOfUser(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<void> {
-      await model.deleteMany({ tenant, userRef }, { session });
-    },
-
-    async dropOpenOfTenant(tenant: Tenant, session: ClientSession): Promise<void> {
-      await model.deleteMany({ tenant, status: 'OPEN' }, { session });
+    async countDisabled(): Promise<number> {
+      return model.countDocuments({ disabledAt: { $exists: true } }, { limit: MAX_COUNTED });
     },
   };
 }

@@ -57,6 +57,8 @@ export interface Prepared {
     changedPartner: string;
     keys: string[];
     leakedKey: string;
+    webhooks: string[];
+    delivery: string;
     deadLetters: string[];
   };
 }
@@ -191,6 +193,9 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
   const { eventId: event, receiptId: receipt } = await eventAndReceipt(h, partner);
   const keys = [await newKey(), await newKey(), await newKey()];
   const leaked = await newKey();
+  const webhooks: string[] = [];
+  const endpoint = { url: 'https://a.example/other', types: ['link.removed'] };
+  for (let n = 0; n < 4; n += 1) webhooks.push((await post('/webhooks', endpoint)).webhookId);
   // Caches the keys, so that calls with these keys do not need MongoDB.
   for (const key of [agents.bot.apiKey, other.liveKey]) await client.post('/v1/resolve', key, { userExternalId: 'u' });
   return {
@@ -220,6 +225,8 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       changedPartner: changed.partnerId,
       keys: keys.map(({ keyId }) => keyId),
       leakedKey: leaked.apiKey,
+      webhooks,
+      delivery: (await post(`/webhooks/${webhooks[0]}/test`, {})).deliveryId,
       deadLetters: await deadLetters(h, 3),
     },
   };

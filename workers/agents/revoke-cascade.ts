@@ -4,6 +4,11 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import { openRegisteredSession, type SessionDeps } from '../../shared/locks/session-registry';
 import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
+import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
+import type { Store } from '../../shared/store/store';
+import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
+import { announce } from '../../shared/webhooks/announce';
+import { wakeDeliveries } from '../../shared/webhooks/wake-deliveries';
 import { revokeInPages, type RevokeDeps } from './revoke-in-pages';
 
 /** Maximum number of concurrent transactions per cascade. */
@@ -15,7 +20,8 @@ const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 600_000;
 
 export interface CascadeDeps extends RevokeDeps, SessionDeps {
-  store: RevokeDeps['store'] & SessionDeps['store'];
+  store: RevokeDeps['store'] & SessionDeps['store'] & Pick<Store, 'webhooks' | 'deliveries'>;
+  webhookQueue: Pick<WakeUpQueue, 'add'>;
   authorizer: Pick<Authorizer, 'withInvalidation'>;
   metrics: Pick<Metrics, 'agentsRevoked' | 'cascadeSeconds'>;
 }
@@ -52,18 +58,35 @@ function progressWriter({ store, log }: CascadeDeps, cascadeId: string): (revoke
   };
 }
 
+/** Closes the cascade and announces that. Returns false if another worker has closed it. */
+async function close(
+  { store, webhookQueue }: CascadeDeps,
+  { _id: cascadeId, tenant, agentId }: CascadeDoc,
+  revoked: number,
+  at: Date,
+): Promise<boolean> {
+  const deliveryIds = await store.transaction(async (session) => {
+    if (!(await store.cascades.close(cascadeId, revoked, at, session))) return null;
+    return announce({ store }, { tenant, type: 'cascade.closed', data: { cascadeId, agentId, revoked }, at }, session);
+  }, STORE_TIMEOUT_MS);
+  wakeDeliveries(webhookQueue, deliveryIds ?? []);
+  return deliveryIds !== null;
+}
+
 /** Closes the cascade if no living agents are left. Otherwise marks it as partial and schedules a retry. */
 async function finish(
-  { store, metrics, log }: CascadeDeps,
-  { _id: cascadeId, createdAt, partialTries }: CascadeDoc,
+  deps: CascadeDeps,
+  cascade: CascadeDoc,
   subtree: Subtree,
   quarantined: ReadonlySet<string>,
 ): Promise<void> {
+  const { store, metrics, log } = deps;
+  const { _id: cascadeId, createdAt, partialTries } = cascade;
   const left = await store.agents.countAlive(subtree);
   const revoked = await store.audit.countOfCascade(cascadeId);
   const now = new Date();
   if (left === 0) {
-    await store.cascades.close(cascadeId, revoked, now);
+    if (!(await close(deps, cascade, revoked, now))) return;
     metrics.cascadeSeconds.observe((now.getTime() - createdAt.getTime()) / 1000);
     return;
   }

@@ -4,36 +4,28 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { RedisLink } from '../../shared/redis/link';
-import {
-  finalizeChunks,
-  type QueuedChunk,
-  removeFinalized,
-  type TenantChunk,
-} from '../../shared/queue/finalize-chunks';
+import { finalizeChunks, removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
 import type { RedisKeys } from '../../shared/redis/keys';
-import { type ReceiptItem, receiptPartOf, type SubmissionFacts } from '../../shared/store/receipts';
 import { createStorePart } from './store-parts';
+import { receiptPartOf } from '../../shared/store/receipts';
+import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
+import { wakeDeliveries } from '../../shared/webhooks/wake-deliveries';
+import { announceFailures, hasFailedEvents } from './announce-failures';
+import type { FinalizedChunk } from './finalized-chunk';
 
 const MAX_CHUNKS_PER_CALL = 500;
 const MAX_CHUNKS_PER_REMOVAL = 500;
 
-export interface FinalizedChunk extends QueuedChunk {
-  /** Number of events in the chunk. Null if the payload could not be read. */
-  total: number | null;
-  items: ReceiptItem[];
-  /** What the receipt IDs of the chunk's events contain. Null if the payload does not include it. */
-  submission: SubmissionFacts | null;
-}
-
 /**
- * Returns a function that finalizes a chunk: stores its part of the receipt and counts its events in usage, then moves it
+ * Returns a function that finalizes a chunk: stores its part of the receipt and counts its events in usage, announces failed events, then moves it
  * from the tenant's open to its finalized chunks, because its job still exists, and releases its queued bytes. Chunks
  * that are finalized at the same time share round trips.
  */
 export function createFinalizeChunk(
-  deps: Parameters<typeof createStorePart>[0] & { metrics: Metrics },
+  deps: Parameters<typeof createStorePart>[0] &
+    Parameters<typeof announceFailures>[0] & { metrics: Metrics; webhookQueue: Pick<WakeUpQueue, 'add'> },
 ): (finalized: FinalizedChunk) => Promise<void> {
-  const { queueLink, keys, log, metrics, signal } = deps;
+  const { queueLink, keys, log, metrics, signal, webhookQueue } = deps;
   const storePart = createStorePart(deps);
   const count = ({ total, items }: FinalizedChunk): void => {
     if (total !== null) metrics.eventOutcomes.PERSISTED.inc(total - items.length);
@@ -41,7 +33,14 @@ export function createFinalizeChunk(
   };
   const flush = async (batch: Coalesced<FinalizedChunk, void>[]): Promise<void> => {
     const chunks = batch.map(({ item }) => item);
+    const now = new Date();
+    const deliveryIds: string[] = [];
+    for (const chunk of chunks.filter(hasFailedEvents)) {
+      const announced = retryUntilAborted(() => announceFailures(deps, chunk, now), { what: 'messages', log, signal });
+      deliveryIds.push(...(await announced));
+    }
     await retryUntilAborted(() => finalizeChunks(queueLink, keys, chunks), { what: 'finalize', log, signal });
+    wakeDeliveries(webhookQueue, deliveryIds);
     chunks.forEach(count);
     batch.forEach(({ resolve }) => resolve());
   };

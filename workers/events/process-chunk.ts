@@ -23,7 +23,7 @@ import type { Store } from '../../shared/store/store';
 import { isErased } from '../../shared/store/users';
 import type { Committer } from './committer';
 import { idsOf, withDerivedIds } from './derive-event-ids';
-import type { FinalizedChunk } from './finalize-chunk';
+import type { FinalizedChunk } from './finalized-chunk';
 
 export interface ProcessChunkDeps {
   store: Pick<Store, 'users'>;

@@ -3,6 +3,7 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import { findEventShards } from '../../shared/queue/event-shards';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { InspectedQueues } from '../../shared/queue/queues';
+import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
 import { redisNowMs } from '../../shared/redis/clock';
 import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
@@ -10,6 +11,7 @@ import { scripts } from '../../shared/redis/scripts';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
 import type { OUTBOXES, Store } from '../../shared/store/store';
 import { storeUsage } from '../../shared/usage/store-usage';
+import { announceExpiringKeys } from './announce-expiring-keys';
 import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
 import { gaugeReadings } from './read-gauges';
@@ -23,6 +25,7 @@ const SWEEP_LOCK_MS = 25_000;
 const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
 const SIGN_UPS_EVERY_MS = 10 * 60_000;
+const EXPIRING_KEYS_EVERY_MS = 60_000;
 const FILES_EVERY_MS = 10_000;
 /** Less than `FILES_EVERY_MS`, so that in each interval, only the first worker checks the files. */
 const FILES_LOCK_MS = 8_000;
@@ -37,15 +40,24 @@ const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades, stores usage, rewrites append-only files after erasures and updates the gauges. Returns a function that
+ * cascades, announces expiring keys, stores usage, rewrites append-only files after erasures and updates the gauges. Returns a function that
  * stops it.
  */
 export function maintain(deps: {
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
+  webhookQueue: Pick<WakeUpQueue, 'add'>;
   store: Pick<
     Store,
-    'cascades' | 'audit' | 'usage' | 'partners' | (typeof OUTBOXES)[number] | 'identities' | 'transaction'
+    | 'cascades'
+    | 'audit'
+    | 'usage'
+    | 'webhooks'
+    | (typeof OUTBOXES)[number]
+    | 'identities'
+    | 'partners'
+    | 'expiryCursors'
+    | 'transaction'
   >;
   link: RedisLink;
   /** The cache's Redis. Null if the queues use the same server. */
@@ -55,7 +67,7 @@ export function maintain(deps: {
   metrics: Metrics;
   registerDeadLetters: () => Promise<void>;
 }): () => void {
-  const { queues, cascadeQueue, store, link, cacheLink, keys, log, metrics, registerDeadLetters } = deps;
+  const { queues, cascadeQueue, webhookQueue, store, link, cacheLink, keys, log, metrics, registerDeadLetters } = deps;
   const servers = [
     { role: 'queue', link } as const,
     ...(cacheLink === null ? [] : [{ role: 'cache', link: cacheLink } as const]),
@@ -89,6 +101,9 @@ export function maintain(deps: {
       const isFirst = await scripts.takeLock(link.client, [keys.usageSweep()], ['1', USAGE_LOCK_MS]);
       if (isFirst === 1) await storeUsage({ store, link, keys });
     }),
+    repeat(EXPIRING_KEYS_EVERY_MS, 'search for expiring keys', log, () =>
+      announceExpiringKeys({ store, queue: webhookQueue }, new Date()),
+    ),
     repeat(CASCADES_EVERY_MS, 'cascade requeue', log, async () => {
       const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_RUN);
       for (const { _id } of due) await cascadeQueue.add(_id);

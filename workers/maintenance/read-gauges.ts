@@ -13,7 +13,7 @@ export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
 interface Deps {
-  store: Pick<Store, 'cascades' | 'audit' | (typeof OUTBOXES)[number]>;
+  store: Pick<Store, 'cascades' | 'audit' | 'webhooks' | (typeof OUTBOXES)[number]>;
   link: RedisLink;
   keys: RedisKeys;
   metrics: Metrics;
@@ -21,7 +21,7 @@ interface Deps {
 
 /** A group of gauges that are updated together. */
 export interface Reading {
-  what: 'queues' | 'cascades' | 'audit' | 'outbox';
+  what: 'queues' | 'cascades' | 'audit' | 'outbox' | 'webhooks';
   /**
    * Updates the gauges. If a query fails, removes values that have become stale, and rejects. `nowMs` may come from any
    * clock, because only differences matter.
@@ -92,5 +92,8 @@ export function gaugeReadings(deps: Deps): Reading[] {
     reading('cascades', [cascadesOpen, cascadeOldestSeconds], readCascades),
     reading('audit', [metrics.auditUnsealed, metrics.auditLagSeconds], readAudit),
     reading('outbox', [metrics.outboxOverdueSeconds], readOutbox),
+    reading('webhooks', [metrics.webhooksDisabled], async ({ store }) =>
+      metrics.webhooksDisabled.set(await store.webhooks.countDisabled()),
+    ),
   ];
 }

@@ -4,11 +4,14 @@ import type { Log } from '../../shared/log';
 import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
 import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { Store } from '../../shared/store/store';
+import { wakeForAttempt } from '../../shared/webhooks/wake-deliveries';
+import { recoverDeliveries } from '../webhooks/recover-deliveries';
 import { repeat } from './repeat';
 
 const SWEEP_EVERY_MS = 5_000;
 /** Shorter than `SWEEP_EVERY_MS`, because a person may be waiting for the refreshed rows. */
 const REFRESH_EVERY_MS = 1_000;
+const RECOVER_EVERY_MS = 1_000;
 export const MAX_ROWS_PER_RUN = 500;
 const BEFORE_ALL = new Date(-1);
 
@@ -29,12 +32,12 @@ export function inTurns<Row extends { nextLookAt: Date }>(
 }
 
 /**
- * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering webhooks, erasing
- * users and sending emails. Jobs are only wake-ups, so a crash after a commit but before its job is queued does not lose
+ * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering and recovering
+ * webhook messages, erasing users and sending emails. Jobs are only wake-ups, so a crash after a commit but before its job is queued does not lose
  * any work. Returns a function that stops the sweeps.
  */
 export function requeueLostJobs(deps: {
-  store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures' | 'queuedMails'>;
+  store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'webhooks' | 'erasures' | 'queuedMails'>;
   webhookQueue: WakeUpQueue;
   erasureQueue: WakeUpQueue;
   /** Null if email is off. */
@@ -54,10 +57,11 @@ export function requeueLostJobs(deps: {
       }
     }),
     repeat(SWEEP_EVERY_MS, 'webhook sweep', log, async () => {
-      for (const { _id, attempts } of await dueDeliveries()) {
-        await webhookQueue.add(_id, { attempt: attempts, delayMs: 0 });
-      }
+      for (const delivery of await dueDeliveries()) await wakeForAttempt(webhookQueue, delivery);
     }),
+    repeat(RECOVER_EVERY_MS, 'recovery of webhook messages', log, () =>
+      recoverDeliveries({ store, queue: webhookQueue }),
+    ),
     repeat(SWEEP_EVERY_MS, 'erasure sweep', log, async () => {
       const seen = new Map<Tenant, number>();
       for (const { _id, tenant } of await dueErasures()) {

@@ -8,8 +8,12 @@ import type { InspectedQueues } from '../../shared/queue/queues';
 import { findChunkJobs, hasOpenChunks, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
 import { recordErasedContent } from '../../shared/redis/append-only-file';
 import { advancePastErasure } from '../../shared/redis/clock';
+import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
+import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
+import { announce } from '../../shared/webhooks/announce';
+import { wakeDeliveries } from '../../shared/webhooks/wake-deliveries';
 import { refreshSignals } from '../events/put-signals';
 import { type ErasedEvents, holdsContent, redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
@@ -39,7 +43,8 @@ export function createFullTurns(): Semaphore {
 interface Deps extends RedactDeps {
   fullTurns: Semaphore;
   queues: InspectedQueues;
-  store: Pick<Store, 'transaction' | 'events' | 'erasures' | 'users'>;
+  store: Pick<Store, 'transaction' | 'events' | 'erasures' | 'users' | 'webhooks' | 'deliveries'>;
+  webhookQueue: Pick<WakeUpQueue, 'add'>;
   cache: Pick<SignalsCache, 'fence' | 'putNewer'>;
   log: Log;
 }
@@ -96,6 +101,19 @@ async function erasePages(deps: Deps, erasure: ErasureDoc, userRef: UserRef): Pr
   }
 }
 
+/** Closes the erasure and announces that, unless another worker has closed it. */
+async function close({ store, webhookQueue }: Deps, erasure: ErasureDoc): Promise<void> {
+  const { _id: receiptId, tenant } = erasure;
+  const at = new Date();
+  const deliveryIds = await store.transaction(async (session) => {
+    const closed = await store.erasures.close(erasure, at, session);
+    if (!closed) return [];
+    const data = { receiptId, eventsErased: closed.eventsErased };
+    return announce({ store }, { tenant, type: 'erasure.done', data, at }, session);
+  }, STORE_TIMEOUT_MS);
+  wakeDeliveries(webhookQueue, deliveryIds);
+}
+
 /**
  * Carries out an erasure: deletes the events received up to the time of the request, in bounded pages. The request
  * itself has already reset the counters and removed the link, and the committer drops events that are still queued.
@@ -127,5 +145,5 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
   // sees the events anymore.
   await refreshSignals(deps, [tenant], [userRef]);
   await recordErasedContent(link, keys, Date.now());
-  await store.erasures.close(erasure, new Date());
+  await close(deps, erasure);
 }

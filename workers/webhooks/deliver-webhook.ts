@@ -1,15 +1,18 @@
-import { Webhook } from 'standardwebhooks';
-import { createSemaphore, type Semaphore } from '../../shared/concurrency/semaphore';
-import { decryptSecret } from '../../shared/domain/encrypted-secret';
+import { DelayedError, type Job } from 'bullmq';
+import { type WakeUpQueue, wakeUpIdOf } from '../../shared/queue/wake-up-queue';
 import type { Runtime } from '../../shared/runtime';
-import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
-import type { DeliveryDoc } from '../../shared/store/webhooks';
+import { type Attempt, type DeliveryDoc, isUnfinished } from '../../shared/store/deliveries';
+import type { WebhookDoc } from '../../shared/store/webhooks';
+import { attemptKeyOf, wakeForAttempt } from '../../shared/webhooks/wake-deliveries';
+import { type DeliveryPermits, isThrottled } from './delivery-permits';
+import { disableIfFailing } from './disable-endpoint';
 import { postWebhook } from './post-webhook';
+import { signMessage } from './sign-message';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Retry delays that Standard Webhooks recommends. After the last retry, the message is marked FAILED. */
+/** Retry delays that Standard Webhooks recommends. After the last retry, the delivery is marked FAILED. */
 export const RETRY_AFTER_MS = [
   5 * SECOND_MS,
   30 * SECOND_MS,
@@ -19,85 +22,117 @@ export const RETRY_AFTER_MS = [
   5 * HOUR_MS,
   10 * HOUR_MS,
 ];
-/**
- * Limits concurrent deliveries per tenant in each process, so that an unresponsive server cannot occupy all worker
- * slots.
- */
-export const MAX_IN_FLIGHT_PER_TENANT = 32;
-/** Delay before the sweep retries a message that did not get a permit. */
-const PUT_OFF_MS = 5 * SECOND_MS;
+/** Delay before the sweep looks again at a delivery to a throttled endpoint that did not get a permit. */
+const PUT_OFF_MS = MINUTE_MS;
+/** Delays of a job that did not get a permit of an endpoint that works. Doubles with each try. */
+const FIRST_WAIT_MS = 100;
+const LAST_WAIT_MS = 5 * SECOND_MS;
 /** Grace period during which the sweep leaves a retry to its own delayed job. */
 const SWEEP_SLACK_MS = MINUTE_MS;
+/** Longer than an attempt takes. */
+const LEASE_MS = 30 * SECOND_MS;
 
-/** Thrown when no permit is free. Waiting for a permit would occupy a worker slot. */
-class NoPermitError extends Error {}
-
-/** Creates the permits that all deliveries of a process share, counted per tenant. */
-export function createDeliveryPermits(): Semaphore {
-  return createSemaphore({ maxAtOnce: MAX_IN_FLIGHT_PER_TENANT, maxWaiting: 0, onFull: () => new NoPermitError() });
-}
-
-type Deps = Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> & {
+interface Deps extends Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> {
+  metrics: Pick<Runtime['metrics'], 'webhookAttempts'>;
   queue: WakeUpQueue;
   signal: AbortSignal;
-  /** Limits concurrent deliveries per tenant; see `createDeliveryPermits`. */
-  permits: Semaphore;
-};
-
-async function send({ store, secrets, config, signal }: Deps, delivery: DeliveryDoc, now: Date): Promise<number> {
-  const webhook = await store.webhooks.get(delivery.tenant);
-  if (!webhook) throw new Error('webhook endpoint removed');
-  const signer = new Webhook(decryptSecret(secrets.webhook, delivery.tenant, webhook.sealedSecret));
-  const headers = {
-    'webhook-id': delivery._id,
-    'webhook-timestamp': String(Math.floor(now.getTime() / SECOND_MS)),
-    'webhook-signature': signer.sign(delivery._id, now, delivery.body),
-    'user-agent': 'MIR-Webhooks/1',
-  };
-  const message = { url: webhook.url, body: delivery.body, headers };
-  return postWebhook(message, { allowPrivate: config.webhooksToPrivateAddresses, signal });
+  permits: DeliveryPermits;
 }
 
 /** Returns an error's code or name, neither of which reveals an address or content. */
-function outcomeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   const { code, name } = error as { code?: string; name?: string };
   return code ?? name ?? 'ERROR';
 }
 
-/**
- * Sends one message. A 2xx response completes the delivery; otherwise, the message is retried for about a day. If the
- * process dies midway, the row stays OPEN and the message is sent again (at-least-once delivery). If no permit is free,
- * the message is left to the sweep.
- */
-export async function deliverWebhook(deps: Deps, deliveryId: string): Promise<void> {
-  const { store, queue, log, signal, permits } = deps;
-  const delivery = await store.deliveries.byId(deliveryId);
-  if (!delivery || delivery.status !== 'OPEN') return;
-  const now = new Date();
-  let lastOutcome: string;
+/** Makes one attempt. Never rejects, except when the process gives up waiting for its jobs. */
+async function attemptDelivery(
+  { secrets, config, signal }: Deps,
+  webhook: WebhookDoc,
+  delivery: DeliveryDoc,
+): Promise<Attempt> {
+  const at = new Date();
+  const startedAt = performance.now();
+  const durationMs = (): number => Math.round(performance.now() - startedAt);
   try {
-    const status = await permits.run(() => send(deps, delivery, now), delivery.tenant);
-    lastOutcome = String(status);
-    if (status >= 200 && status < 300) {
-      await store.deliveries.tried(deliveryId, { status: 'DELIVERED', lastOutcome, nextLookAt: now });
-      return;
-    }
+    const message = signMessage(secrets, webhook, delivery, at);
+    const responseCode = await postWebhook(message, { allowPrivate: config.webhooksToPrivateAddresses, signal });
+    return { at, responseCode, durationMs: durationMs() };
   } catch (error) {
-    if (error instanceof NoPermitError) {
-      await store.deliveries.putOff(deliveryId, new Date(now.getTime() + PUT_OFF_MS));
-      return;
-    }
     if (signal.aborted) throw error;
-    lastOutcome = outcomeOf(error);
+    return { at, responseCode: null, durationMs: durationMs(), error: codeOf(error) };
   }
-  const attempt = delivery.attempts + 1;
-  const delayMs = RETRY_AFTER_MS[attempt - 1];
-  log.warn({ deliveryId, attempt, lastOutcome, last: delayMs === undefined }, 'webhook delivery failed');
-  if (delayMs === undefined) {
-    await store.deliveries.tried(deliveryId, { status: 'FAILED', lastOutcome, nextLookAt: now });
+}
+
+/** Records a failed attempt and schedules the next one, if there is one. */
+async function recordFailure(deps: Deps, webhook: WebhookDoc, delivery: DeliveryDoc, attempt: Attempt): Promise<void> {
+  const { store, queue, log, metrics } = deps;
+  const { _id, tenant, attempts, retriesFrom = 0 } = delivery;
+  const now = new Date();
+  const delayMs = RETRY_AFTER_MS[attempts - retriesFrom];
+  const { responseCode, error } = attempt;
+  const outcome = responseCode ?? error;
+  log.warn({ deliveryId: _id, attempt: attempts + 1, outcome, last: delayMs === undefined }, 'webhook delivery failed');
+  metrics.webhookAttempts[delayMs === undefined ? 'failed' : 'retried'].inc();
+  if (delayMs === undefined)
+    await store.deliveries.recordAttempt(delivery, attempt, { status: 'FAILED', nextLookAt: now });
+  else {
+    const nextLookAt = new Date(now.getTime() + delayMs + SWEEP_SLACK_MS);
+    await store.deliveries.recordAttempt(delivery, attempt, { status: delivery.status, nextLookAt });
+    await wakeForAttempt(queue, { ...delivery, attempts: attempts + 1 }, delayMs);
+  }
+  if (webhook.failingSince === undefined) await store.webhooks.recordFailure(webhook._id, attempt.at);
+  else await disableIfFailing(deps, tenant, webhook, now);
+}
+
+/** Leaves a delivery for later, because its endpoint has as many deliveries in flight as it may have. */
+async function wait(
+  { store }: Deps,
+  webhook: WebhookDoc,
+  delivery: DeliveryDoc,
+  job: Job,
+  token?: string,
+): Promise<void> {
+  const now = new Date();
+  if (isThrottled(webhook, now)) {
+    await store.deliveries.putOff(delivery, new Date(now.getTime() + PUT_OFF_MS));
     return;
   }
-  const nextLookAt = new Date(now.getTime() + delayMs + SWEEP_SLACK_MS);
-  await store.deliveries.tried(deliveryId, { status: 'OPEN', lastOutcome, nextLookAt });
-  await queue.add(deliveryId, { attempt, delayMs });
+  const waitMs = Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, job.attemptsStarted - 1));
+  await job.moveToDelayed(now.getTime() + waitMs, token);
+  throw new DelayedError();
+}
+
+/**
+ * Sends a message to one endpoint. A 2xx response completes the delivery; otherwise, it is retried for about a day. If
+ * the process dies midway, the row stays unfinished and the message is sent again (at-least-once delivery). Never waits
+ * for other deliveries to the endpoint, which would occupy one of the worker's slots.
+ */
+export async function deliverWebhook(deps: Deps, deliveryId: string, job: Job, token?: string): Promise<void> {
+  const { store, permits, metrics } = deps;
+  const delivery = await store.deliveries.byId(deliveryId);
+  if (!delivery || !isUnfinished(delivery)) return;
+  const now = new Date();
+  // A wake-up for an attempt that was made already, or of an earlier round.
+  if (job.id !== wakeUpIdOf(deliveryId, attemptKeyOf(delivery))) return;
+  if (delivery.visibleAt && delivery.visibleAt > now) return;
+  const webhook = await store.webhooks.byId(delivery.endpointId ?? delivery.tenant);
+  if (!webhook) return store.deliveries.drop(delivery);
+  if (webhook.disabledAt) return store.deliveries.skip(delivery);
+  const release = await permits.take(webhook, now);
+  if (release === null) return wait(deps, webhook, delivery, job, token);
+  try {
+    if (!(await store.deliveries.lease(delivery, now, new Date(now.getTime() + LEASE_MS)))) return;
+    const attempt = await attemptDelivery(deps, webhook, delivery);
+    const { responseCode } = attempt;
+    if (responseCode === null || responseCode < 200 || responseCode > 299) {
+      await recordFailure(deps, webhook, delivery, attempt);
+      return;
+    }
+    await store.deliveries.recordAttempt(delivery, attempt, { status: 'DELIVERED', nextLookAt: attempt.at });
+    metrics.webhookAttempts.delivered.inc();
+    if (webhook.failingSince) await store.webhooks.recordSuccess(webhook._id);
+  } finally {
+    release();
+  }
 }

@@ -12,7 +12,8 @@ export const FIELD_CODES: Record<string, string> = {
     'Remove control characters. From names and labels, also remove quotation marks and invisible or direction-changing characters.',
   UNKNOWN_EVENT_TYPE: 'Use an event type from the catalog. `message` suggests similar ones.',
   OUT_OF_RANGE: 'Use a valid time in 1970 or later.',
-  IN_THE_FUTURE: 'Check your clock. The event was not stored, because its time is in the future.',
+  IN_THE_FUTURE:
+    'Use a time that is not in the future, and check your clock. An event with this problem was not stored.',
   INVALID_KEY:
     'Rename this key in `metadata`. Keys must not be empty, start with `$`, or be a name that `message` forbids.',
   INVALID_NUMBER: 'Use a finite number in `metadata`.',

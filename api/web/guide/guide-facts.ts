@@ -16,6 +16,7 @@ import { KEY_SCOPE_MEANINGS, KEY_SCOPES } from '../../../shared/domain/scopes';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
 import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../shared/domain/rejected-event';
 import { DEFAULT_USAGE_DAYS, MAX_USAGE_DAYS, USAGE_RETENTION_DAYS } from '../../../shared/domain/usage';
+import { DELIVERY_RETENTION_DAYS, MAX_OPEN_DELIVERIES, MAX_WEBHOOKS_PER_TENANT } from '../../../shared/domain/webhook';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
 import { MAX_ROWS_AT_ONCE, MAX_ROWS_PER_MINUTE } from '../../../shared/rejections/record-rejections';
 import { MAX_KEYS_PER_ENVIRONMENT } from '../../keys/change-keys';
@@ -25,6 +26,7 @@ import { MAX_PAGE_SIZE } from '../../http/paging';
 import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
 import { BYTES_PER_UNIT, IDS_PER_UNIT, ROWS_PER_UNIT } from '../../http/price';
 import { MAX_APPLICATIONS_PER_HOUR } from '../../partners/submit-application';
+import { WEBHOOK_MESSAGES } from '../../openapi/webhook-messages';
 import { MAX_USERS_PER_RESOLVE } from '../../resolve/resolve';
 import { UNKNOWN_INVITES } from '../links/link-by-invite';
 import { FIELD_CODES, RECEIPT_CODES } from './field-codes';
@@ -85,6 +87,12 @@ function memberRoleRows(): string {
   return MEMBER_ROLES.map((role) => `| \`${role}\` | ${MEMBER_ROLE_MEANINGS[role]} |`).join('\n');
 }
 
+function webhookTypeRows(): string {
+  return Object.entries(WEBHOOK_MESSAGES)
+    .map(([type, { summary }]) => `| \`${type}\` | ${summary}. |`)
+    .join('\n');
+}
+
 /**
  * Returns the values for the `{{placeholders}}` in the chapters: limits from the code that enforces them, and generated
  * tables.
@@ -122,6 +130,9 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
     MAX_KEYS_PER_ENVIRONMENT: number(MAX_KEYS_PER_ENVIRONMENT),
+    MAX_WEBHOOKS: number(MAX_WEBHOOKS_PER_TENANT),
+    MAX_OPEN_DELIVERIES: number(MAX_OPEN_DELIVERIES),
+    DELIVERY_RETENTION_DAYS: number(DELIVERY_RETENTION_DAYS),
     problems: problemTable(),
     fieldCodes: codeTable(FIELD_CODES),
     receiptCodes: codeTable(RECEIPT_CODES),
@@ -131,5 +142,6 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     member_roles: memberRoleRows(),
     SESSION_HOURS: number(STAFF_SESSION_SECONDS / 3_600),
     RECENT_MINUTES: number(RECENT_LOG_IN_MS / 60_000),
+    webhook_types: webhookTypeRows(),
   };
 }

@@ -19,8 +19,8 @@ export interface Control {
   onSelf?: true;
   /** Prepares each request that must succeed, because it uses up what it needs. Replaces the body and some headers. */
   prepare?: (h: Harness, owner: Owner) => Promise<{ body?: unknown; headers?: Record<string, string> }>;
-  /** Restores what an earlier request removed. */
-  before?: 'webhook';
+  /** Restores what an earlier request removed, or makes room for more. */
+  before?: 'webhook' | 'fewer webhooks';
 }
 
 const READ: Control = {};
@@ -180,6 +180,16 @@ const CONTROLS: Record<string, Control> = {
   'DELETE /members/invitations/:id': READ,
   'PATCH /members/:id': { body: () => ({ role: 'DEVELOPER' }) },
   'DELETE /members/:id': READ,
+  'GET /webhooks': READ,
+  'POST /webhooks': { body: () => ({ url: 'https://hooks.example/mir' }), before: 'fewer webhooks' },
+  'GET /webhooks/:id': READ,
+  'PATCH /webhooks/:id': { body: () => ({ url: 'https://hooks.example/other' }) },
+  'DELETE /webhooks/:id': READ,
+  'GET /webhooks/:id/deliveries': READ,
+  'POST /webhooks/:id/deliveries/:deliveryId/resend': READ,
+  'POST /webhooks/:id/test': READ,
+  'POST /webhooks/:id/rotate-secret': EMPTY,
+  'POST /webhooks/:id/recover': { body: () => ({ since: '2026-01-01T00:00:00Z' }) },
   'GET /admin/applications': READ,
   'POST /admin/applications/:id/approve': { body: () => ({ plan: 'STANDARD' }) },
   'POST /admin/applications/:id/reject': { body: () => ({ reason: 'no fit' }) },

@@ -2,7 +2,7 @@ import type { Route } from '../../../api/http/route';
 import type { Control } from './controls';
 import type { Credential } from './credentials';
 import type { ResourceParameter } from './parameters';
-import { type NewResource, newAddress, type Owner, unique } from './resources';
+import { type NewResource, newAddress, newDelivery, type Owner, unique } from './resources';
 import { appendEntries, sealAll } from '../../support/audit-entries';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import { accessToken } from '../../support/staff';
@@ -90,7 +90,8 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
       if (owner.prepared) return cursorOf('/v1/events', { 'x-api-key': world.live.key });
       const id = path['id'] ?? '';
       if (route.path === '/agents/approvals') for (let n = 0; n < 2; n += 1) await create('approval', owner);
-      if (id) for (let n = 0; n < 2; n += 1) await insertChild(owner, id);
+      if (route.path.startsWith('/webhooks/')) for (let n = 0; n < 2; n += 1) await newDelivery(h, owner, id);
+      else if (id) for (let n = 0; n < 2; n += 1) await insertChild(owner, id);
       // A cursor of a tree belongs to the root of the part that the caller sees.
       const mayManage = owner.agent?.doc.preset === 'ADMIN';
       const isOwnTree = route.path === '/agents/tree' && mayManage;
@@ -101,6 +102,7 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
       const key = isOwnTree || isOwnAudit ? owner.agent!.apiKey : owner.key;
       return cursorOf(`/v1${route.path.replace(':id', id)}`, { 'x-api-key': key });
     }
+    if (kind === 'delivery') return newDelivery(h, owner, path['id']!);
     if (use === 'filter' && owner.agent === null) return owner.listed[kind as keyof Owner['listed']];
     if (kind === 'agent' && control.onSelf && owner.agent) return owner.agent.agentId;
     return create(kind, owner, place === 'path' ? control.agent : {});
@@ -126,7 +128,8 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
   /** Returns the path with which another owner gets a cursor of its own. */
   async function pathOf(parameter: ResourceParameter, owner: Owner, path: PathIds) {
     if (parameter.kind !== 'cursor' || path['id'] === undefined) return path;
-    return { id: await once({ in: 'path', name: 'id', kind: 'agent', use: 'target' }, owner, {}) };
+    const kind = route.path.startsWith('/webhooks/') ? 'webhook' : 'agent';
+    return { id: await once({ in: 'path', name: 'id', kind, use: 'target' }, owner, {}) };
   }
 
   async function assignments(parameter: ResourceParameter, credential: Credential, path: PathIds) {

@@ -16,6 +16,8 @@ export type Kind =
   | 'passkey'
   | 'member'
   | 'invitation'
+  | 'webhook'
+  | 'delivery'
   | 'application'
   | 'partner'
   | 'deadLetter';
@@ -44,6 +46,8 @@ const KIND_AFTER: Record<string, Kind> = {
   passkeys: 'passkey',
   members: 'member',
   invitations: 'invitation',
+  webhooks: 'webhook',
+  deliveries: 'delivery',
   events: 'event',
   receipts: 'receipt',
   erase: 'erasure',
@@ -77,6 +81,7 @@ const VALUES = new Set(
     'scopes allowedIps expiresAt overlapSeconds includeCreated apiKey',
     // An access token for another partner is tested in access-tokens.test.ts.
     'email password code role environment token challengeId response id partnerId',
+    'types enabled since',
   ].flatMap((names) => names.split(' ')),
 );
 

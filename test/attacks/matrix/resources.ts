@@ -3,7 +3,10 @@ import { type Env, envOf, type EventId, newChunkId, newId, type Tenant, tenantOf
 import { newApiKey } from '../../../shared/domain/api-key';
 import type { PartnerKey } from '../../../shared/store/partners';
 import type { AgentDoc } from '../../../shared/store/agents';
+import { newSecret } from '../../../api/webhooks/webhook-secrets';
+import { DELIVERY_RETENTION_MS, MAX_WEBHOOKS_PER_TENANT } from '../../../shared/domain/webhook';
 import type { CascadeDoc } from '../../../shared/store/cascades';
+import type { WebhookDoc } from '../../../shared/store/webhooks';
 import { register } from '../../support/agents';
 import type { TestResponse } from '../../support/client';
 import type { Harness, TestPartner } from '../../support/harness';
@@ -156,8 +159,61 @@ async function newKey({ ctx }: Harness, { partner: { partnerId, key }, env }: Ow
   return id;
 }
 
+/** Number of endpoints that a tenant keeps. Fewer than it may have, so that requests can create others. */
+const KEPT_WEBHOOKS = 6;
+
+/** Deletes an owner's oldest endpoints, except for the one of `/partners/webhook`. */
+export async function dropWebhooks({ ctx }: Harness, { tenant }: Owner): Promise<void> {
+  const { model } = ctx.store.webhooks;
+  const old = await model
+    .find({ tenant, _id: { $ne: tenant } }, { _id: 1 })
+    .sort({ createdAt: -1 })
+    .skip(KEPT_WEBHOOKS);
+  await model.deleteMany({ _id: { $in: old.map(({ _id }) => _id) } });
+}
+
+/** Endpoints of tenants whose agents must not reach them. */
+const agentWebhooks = new Map<Tenant, string>();
+
+/** Inserts an endpoint. Agents cannot reach any endpoint, so those of one tenant share one. */
+async function newWebhook(h: Harness, owner: Owner): Promise<string> {
+  const { tenant, agent } = owner;
+  const shared = agent && agentWebhooks.get(tenant);
+  if (shared) return shared;
+  const { sealedSecret } = newSecret(h.ctx.secrets, newId('whk'));
+  const _id = newId('whk');
+  const types: WebhookDoc['types'] = ['link.removed'];
+  await h.ctx.store.webhooks.model.create({
+    _id,
+    tenant,
+    // Above those that requests use.
+    slot: (count += 1) + MAX_WEBHOOKS_PER_TENANT,
+    url: 'https://hooks.invalid/mir',
+    sealedSecret,
+    types,
+    createdAt: new Date(),
+  });
+  await dropWebhooks(h, owner);
+  if (agent) agentWebhooks.set(tenant, _id);
+  return _id;
+}
+
+/** Inserts a delivery of an owner to an endpoint, which may belong to another owner. */
+export async function newDelivery({ ctx }: Harness, { tenant }: Owner, endpointId: string): Promise<string> {
+  const _id = newId('dlv');
+  const at = new Date();
+  const message = { type: 'link.removed', body: '{}', status: 'DELIVERED', attempts: 1 } as const;
+  const times = { nextLookAt: at, createdAt: at, expireAt: new Date(at.getTime() + DELIVERY_RETENTION_MS) };
+  await ctx.store.deliveries.model.create({ _id, tenant, endpointId, ...message, ...times });
+  return _id;
+}
+
 /** Creates resources. `changes` are fields of an agent. */
-export type NewResource = (kind: Exclude<Kind, 'cursor'>, owner: Owner, changes?: Partial<AgentDoc>) => Promise<string>;
+export type NewResource = (
+  kind: Exclude<Kind, 'cursor' | 'delivery'>,
+  owner: Owner,
+  changes?: Partial<AgentDoc>,
+) => Promise<string>;
 
 /** Returns a function that creates a resource of an owner and returns its ID. */
 export function resourcesOf(h: Harness): NewResource {
@@ -179,6 +235,8 @@ export function resourcesOf(h: Harness): NewResource {
         return newCascade(h, owner);
       case 'key':
         return newKey(h, owner);
+      case 'webhook':
+        return newWebhook(h, owner);
       case 'event':
         return newEvent(h, owner);
       case 'receipt':

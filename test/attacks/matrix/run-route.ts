@@ -6,7 +6,7 @@ import { type Credential, denialOf } from './credentials';
 import { changedOwners, fingerprint, mayChange } from './fingerprint';
 import { type IdOf, idsOf, type PathIds } from './ids';
 import { type ResourceParameter, resourceParameters } from './parameters';
-import type { NewResource } from './resources';
+import { dropWebhooks, type NewResource } from './resources';
 import { comparable, isValid, type MatrixRequest, senderOf } from './send';
 import type { World } from './world';
 
@@ -174,6 +174,7 @@ export async function runRouteMatrix(
       const body = { url: 'https://hooks.example/mir' };
       await h.client.request('PUT', '/v1/partners/webhook', { key: credential.owner.key, body });
     }
+    if (control.before === 'fewer webhooks') await dropWebhooks(h, credential.owner);
     const value = parameter && (await ids.fresh(parameter, credential.owner, path));
     const request: MatrixRequest = { path, assignment: parameter && { parameter, whose: 'own', value } };
     const prepared = await control.prepare?.(h, credential.owner);

@@ -50,6 +50,9 @@ export function senderOf(h: Harness, route: Route, control: Control): Send {
 export function isValid(route: Route, control: Control, { parameter, value }: Assignment): boolean {
   const { in: place, name } = parameter;
   const schema: z.ZodType | undefined = { path: route.params, query: route.query, body: route.body }[place];
-  const input = place === 'body' ? bodyWith(control, name, value) : { [name]: String(value) };
+  // The other IDs in a path may be any text.
+  const others = place === 'path' ? [...route.path.matchAll(/:(\w+)/g)].map(([, param]) => [param, 'any']) : [];
+  const named = { ...(Object.fromEntries(others) as PathIds), [name]: String(value) };
+  const input = place === 'body' ? bodyWith(control, name, value) : named;
   return schema!.safeParse(input).success;
 }

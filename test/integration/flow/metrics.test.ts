@@ -70,7 +70,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   answer: ['accepted', 'refused'],
   source: ['cache', 'store'],
   outcome: ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED'],
-  result: ['recorded', 'omitted'],
+  result: ['recorded', 'omitted', 'delivered', 'retried', 'failed'],
   reason: ['transient', 'duplicate', 'rejected'],
   breaker: ['authority-read', 'signals-read'],
   state: ['closed', 'half_open', 'open', 'waiting', 'prioritized', 'active', 'delayed', 'failed'],
@@ -79,7 +79,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   shard: ['0'],
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
-  what: ['queues', 'cascades', 'audit', 'outbox'],
+  what: ['queues', 'cascades', 'audit', 'outbox', 'webhooks'],
   rows: OUTBOXES,
 };
 

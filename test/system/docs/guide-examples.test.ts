@@ -92,6 +92,8 @@ function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
   expect(output).toContain('not connected, open: CODE');
   expect(output).toMatch(/erased events: 1/);
   expect(output).toContain('received link.confirmed');
+  expect(output).toContain('webhook.test: PENDING');
+  expect(output).toMatch(/both secrets sign until 20\d\d-/);
   expect(output).toContain('forged: invalid signature');
   expect(output).toContain('DONE: 1 of 1 stored');
   expect(output).toContain('events of u-3: 1');
@@ -128,6 +130,7 @@ describe('examples in the Partner Guide', () => {
       expect(output).toMatch(/"linked":false.*"kind":"CODE"/);
       expect(output).toContain('"secret":"whsec_');
       expect(output).toMatch(/"memberId":"mem_\w+",.*"role":"ADMINISTRATOR"/);
+      expect(output).toMatch(/"type":"webhook.test","status":"PENDING".*"recovery":\{"since":"2026-01-31/s);
       expect(output).toMatch(/"affected":2.*"status":"CLOSED"/s);
       expect(codesIn(output)).toEqual(['VALIDATION_FAILED']);
     },

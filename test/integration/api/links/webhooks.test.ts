@@ -6,7 +6,8 @@ import { MAX_DELETION_NOTICE_DELAY_MS } from '../../../../api/links/announce-lin
 import { confirmLink } from '../../../../api/links/confirm-link';
 import { removeAllLinks } from '../../../../api/links/remove-links';
 import { tenantOf, type UserRef } from '../../../../shared/domain/ids';
-import { MAX_IN_FLIGHT_PER_TENANT, RETRY_AFTER_MS } from '../../../../workers/webhooks/deliver-webhook';
+import { MAX_IN_FLIGHT_PER_ENDPOINT } from '../../../../workers/webhooks/delivery-permits';
+import { RETRY_AFTER_MS } from '../../../../workers/webhooks/deliver-webhook';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
 import { waitUntil } from '../../../support/wait-until';
@@ -118,7 +119,10 @@ describe('link webhooks', () => {
 
     // The sweep sends a message once it is due.
     const { _id } = messages[0]!;
-    await mir.ctx.store.deliveries.model.updateOne({ _id }, { $set: { nextLookAt: new Date() } });
+    await mir.ctx.store.deliveries.model.updateOne(
+      { _id },
+      { $set: { nextLookAt: new Date(), visibleAt: new Date() } },
+    );
     await delivered(LINKS + 1);
     expect(received.at(-1)!.headers['webhook-id']).toBe(_id);
   });
@@ -149,7 +153,10 @@ describe('link webhooks', () => {
       await promoteRetries();
     }
     await waitUntil('the message has failed', async () => (await deliveries())[0]!.status === 'FAILED');
-    expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
+    expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1 });
+    expect((await deliveries())[0]!.attemptLog!.map(({ responseCode }) => responseCode)).toEqual(
+      Array.from({ length: RETRY_AFTER_MS.length + 1 }, () => 410),
+    );
   });
 
   it('delivers to other partners while one server does not respond, and to that server once it responds again', async () => {
@@ -179,14 +186,17 @@ describe('link webhooks', () => {
     }));
     await mir.ctx.store.transaction((session) => mir.ctx.store.deliveries.insert(rows, session), 5_000);
     for (const { _id } of rows) await mir.ctx.webhookQueue.add(_id);
-    await waitUntil('the limit on requests in flight is reached', () => unanswered.length === MAX_IN_FLIGHT_PER_TENANT);
+    await waitUntil(
+      'the limit on requests in flight is reached',
+      () => unanswered.length === MAX_IN_FLIGHT_PER_ENDPOINT,
+    );
 
     partner = await mir.partner();
     await setWebhook();
     await linkUser(mir, partner, 'u-1', await newPerson(mir));
     await delivered(1);
     const attempts = await mir.ctx.store.deliveries.model.distinct('attempts', { tenant });
-    expect([attempts, unanswered.length]).toEqual([[0], MAX_IN_FLIGHT_PER_TENANT]);
+    expect([attempts, unanswered.length]).toEqual([[0], MAX_IN_FLIGHT_PER_ENDPOINT]);
 
     partner = silent;
     await mir.client.request('PUT', '/v1/partners/webhook', { key: silent.liveKey, body: { url } });
@@ -210,7 +220,7 @@ describe('link webhooks', () => {
     const secret = await setWebhook();
     const read = await mir.client.get('/v1/partners/webhook', partner.liveKey);
     expect(read.body).toEqual({ url, createdAt: expect.any(String) });
-    const row = JSON.stringify(await mir.ctx.store.webhooks.get(tenantOf(partner.partnerId, 'live')));
+    const row = JSON.stringify(await mir.ctx.store.webhooks.ofTenant(tenantOf(partner.partnerId, 'live')));
     expect(row).not.toContain(secret);
     expect(row).not.toContain(secret.slice('whsec_'.length));
     expect((await mir.client.get('/v1/partners/webhook', partner.testKey)).status).toBe(404);

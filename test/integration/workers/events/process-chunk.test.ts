@@ -29,7 +29,7 @@ type Deps = Parameters<typeof processChunk>[0];
 
 /** Processes interactive chunks, with faults injected into the steps, until `isDone`. Does not wait between attempts. */
 async function processWith(faults: (deps: Deps) => Partial<Deps>, isDone: () => Promise<boolean>): Promise<void> {
-  const { store, secrets, queueLink, keys, signalsCache: cache, log, metrics } = mir.ctx;
+  const { store, secrets, queueLink, keys, signalsCache: cache, log, metrics, webhookQueue } = mir.ctx;
   const { signal } = new AbortController();
   const locks = createPartitionLocks(queueLink, keys);
   const deps: Deps = {
@@ -38,7 +38,7 @@ async function processWith(faults: (deps: Deps) => Partial<Deps>, isDone: () => 
     keys,
     secrets,
     committer: createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing: NO_TRACING, signal }),
-    finalize: createFinalizeChunk({ store, queueLink, keys, log, metrics, signal }),
+    finalize: createFinalizeChunk({ store, queueLink, keys, secrets, log, metrics, signal, webhookQueue }),
     tenantOfChunk: (shard, chunkId) => tenantOfChunk(queueLink.client, keys, shard, chunkId),
     log,
     metrics,

@@ -49,7 +49,7 @@ describe('PUT /v1/partners/webhook', () => {
     const { status, body } = await setWebhook(url);
     expect([status, body.code]).toEqual([422, 'WEBHOOK_URL_NOT_ALLOWED']);
     expect(body.errors).toEqual([{ path: 'url', code: 'WEBHOOK_URL_NOT_ALLOWED', message: body.detail }]);
-    expect(await mir.ctx.store.webhooks.get(tenantOf(partner.partnerId, 'live'))).toBeNull();
+    expect(await mir.ctx.store.webhooks.ofTenant(tenantOf(partner.partnerId, 'live'))).toEqual([]);
   });
 
   it.each([

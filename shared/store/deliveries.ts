@@ -1,0 +1,235 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+import type { Tenant, UserRef } from '../domain/ids';
+import { type EndpointRef, MAX_OPEN_DELIVERIES, type MessageType } from '../domain/webhook';
+import { type ListPage, listPage, type Position } from './list-page';
+
+/** One attempt to send a message. Contains no part of the response except for its status. */
+export interface Attempt {
+  at: Date;
+  /** Null if there was no response. */
+  responseCode: number | null;
+  durationMs: number;
+  /** An error code. Absent if there was a response. */
+  error?: string;
+}
+
+/**
+ * `PENDING` and `OPEN` deliveries are still being attempted. `OPEN` is the status of those that earlier versions can
+ * send, too. A `SKIPPED` message arose while its endpoint was disabled or had too many unfinished deliveries.
+ */
+export type DeliveryStatus = 'OPEN' | 'PENDING' | 'DELIVERED' | 'FAILED' | 'SKIPPED';
+
+/** The delivery of a message to one endpoint. The row is the outbox: a sweep retries it until it is finished. */
+export interface DeliveryDoc {
+  _id: string;
+  tenant: Tenant;
+  endpointId?: string;
+  /** Identifies the message at all endpoints. Absent if it is the `_id`. */
+  messageId?: string;
+  /** The user whom the message concerns. Their erasure deletes the delivery. */
+  userRef?: UserRef;
+  type: MessageType;
+  /** The JSON text that is signed and sent, identical for every attempt. */
+  body: string;
+  status: DeliveryStatus;
+  /** Number of attempts. */
+  attempts: number;
+  /** The latest attempts, oldest first. Earlier versions recorded none. */
+  attemptLog?: Attempt[];
+  /** Number of attempts before the message was last sent again on request, from which its retries count. */
+  retriesFrom?: number;
+  /** How often the message was sent again on request. */
+  round?: number;
+  /** When a recovery last sent the message again. */
+  recoveredAt?: Date;
+  /** Until then, a worker may be sending the message. */
+  leaseUntil?: Date;
+  nextLookAt: Date;
+  /** Before this time, the partner must not learn of the message. Absent if there is no such time. */
+  visibleAt?: Date;
+  createdAt: Date;
+  expireAt: Date;
+}
+
+export type DueDelivery = Pick<DeliveryDoc, '_id' | 'attempts' | 'round' | 'nextLookAt'>;
+
+/** Maximum number of attempts in the log of a delivery. More than one round of retries has. */
+export const MAX_LOGGED_ATTEMPTS = 20;
+
+export const UNFINISHED: DeliveryStatus[] = ['OPEN', 'PENDING'];
+
+/** Returns the status of an unfinished delivery. */
+export function openStatusOf(endpointId: EndpointRef): 'OPEN' | 'PENDING' {
+  return endpointId === undefined ? 'OPEN' : 'PENDING';
+}
+
+export function isUnfinished({ status }: Pick<DeliveryDoc, 'status'>): boolean {
+  return UNFINISHED.includes(status);
+}
+
+const schema = new Schema<DeliveryDoc>(
+  {
+    _id: String,
+    tenant: String,
+    endpointId: String,
+    messageId: String,
+    userRef: String,
+    type: String,
+    body: String,
+    status: String,
+    attempts: Number,
+    attemptLog: {
+      type: [{ _id: false, at: Date, responseCode: Number, durationMs: Number, error: String }],
+      default: undefined,
+    },
+    retriesFrom: Number,
+    round: Number,
+    recoveredAt: Date,
+    leaseUntil: Date,
+    nextLookAt: Date,
+    visibleAt: Date,
+    createdAt: Date,
+    expireAt: Date,
+  },
+  { collection: 'webhook_deliveries', versionKey: false, strict: 'throw' },
+);
+schema.index({ status: 1, nextLookAt: 1 });
+schema.index({ tenant: 1, userRef: 1 });
+schema.index({ tenant: 1, endpointId: 1, createdAt: -1, _id: -1 });
+schema.index({ tenant: 1, endpointId: 1, status: 1, createdAt: -1, _id: -1 });
+schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
+
+/** The fields by which deliveries are changed. */
+type DeliveryRef = Pick<DeliveryDoc, '_id' | 'tenant'>;
+
+/** The deliveries to one endpoint. `null` also matches rows without the field. */
+export const to = (tenant: Tenant, endpointId: EndpointRef) => ({ tenant, endpointId: endpointId ?? null });
+const visible = (now: Date) => ({ $or: [{ visibleAt: { $exists: false } }, { visibleAt: { $lte: now } }] });
+export const notLeased = (now: Date) => ({ $or: [{ leaseUntil: { $exists: false } }, { leaseUntil: { $lte: now } }] });
+
+export function deliveriesStore(connection: Connection) {
+  const model = connection.model<DeliveryDoc>('WebhookDelivery', schema);
+  return {
+    model,
+
+    async insert(deliveries: DeliveryDoc[], session: ClientSession): Promise<void> {
+      if (deliveries.length > 0) await model.insertMany(deliveries, { session });
+    },
+
+    /** Inserts deliveries that do not exist yet, outside of a transaction. */
+    async insertMissing(deliveries: DeliveryDoc[]): Promise<void> {
+      const writes = deliveries.map(({ _id, tenant, ...facts }) => ({
+        updateOne: { filter: { _id, tenant }, update: { $setOnInsert: facts }, upsert: true },
+      }));
+      if (writes.length > 0) await model.bulkWrite(writes, { ordered: false });
+    },
+
+    async byId(id: string): Promise<DeliveryDoc | null> {
+      return model.findById(id).lean<DeliveryDoc>();
+    },
+
+    async get(tenant: Tenant, endpointId: EndpointRef, id: string): Promise<DeliveryDoc | null> {
+      return model.findOne({ _id: id, ...to(tenant, endpointId), ...visible(new Date()) }).lean<DeliveryDoc>();
+    },
+
+    /** Returns a page of an endpoint's deliveries, newest first. */
+    async list(
+      tenant: Tenant,
+      endpointId: EndpointRef,
+      { status, fromMs }: { status?: DeliveryStatus | undefined; fromMs: number },
+      after: Position | null,
+      limit: number,
+    ): Promise<ListPage<DeliveryDoc>> {
+      const indexed = { ...to(tenant, endpointId), ...(status && { status }) };
+      const filter = visible(new Date());
+      return listPage<DeliveryDoc>(model, { time: 'createdAt', indexed, filter, fromMs, after, limit });
+    },
+
+    /** Returns the endpoints that have as many unfinished deliveries as they may have. */
+    async fullEndpoints(
+      tenant: Tenant,
+      endpointIds: readonly EndpointRef[],
+      session?: ClientSession,
+    ): Promise<Set<EndpointRef>> {
+      const ids = endpointIds.map((id) => id ?? null);
+      const counts = await model
+        .aggregate<{ _id: string | null; count: number }>([
+          { $match: { tenant, endpointId: { $in: ids }, status: { $in: UNFINISHED } } },
+          { $group: { _id: '$endpointId', count: { $sum: 1 } } },
+        ])
+        .session(session ?? null);
+      const full = counts.filter(({ count }) => count >= MAX_OPEN_DELIVERIES);
+      return new Set(full.map(({ _id }) => _id ?? undefined));
+    },
+
+    /** Returns unfinished deliveries that became due after `after`, longest overdue first. */
+    async due(after: Date, now: Date, limit: number): Promise<DueDelivery[]> {
+      return model
+        .find(
+          { status: { $in: UNFINISHED }, nextLookAt: { $gt: after, $lte: now } },
+          { attempts: 1, round: 1, nextLookAt: 1 },
+        )
+        .sort({ nextLookAt: 1 })
+        .limit(limit)
+        .lean<DueDelivery[]>();
+    },
+
+    /** Returns the earliest due time of an unfinished delivery, which may be in the past, or null if there is none. */
+    async nextDueAt(): Promise<Date | null> {
+      const next = await model
+        .findOne({ status: { $in: UNFINISHED } }, { nextLookAt: 1 })
+        .sort({ nextLookAt: 1 })
+        .lean<Pick<DeliveryDoc, 'nextLookAt'>>();
+      return next?.nextLookAt ?? null;
+    },
+
+    /** Postpones an unfinished delivery to a later sweep without counting an attempt. */
+    async putOff({ _id, tenant }: DeliveryRef, nextLookAt: Date): Promise<void> {
+      await model.updateOne({ _id, tenant, status: { $in: UNFINISHED } }, { $set: { nextLookAt } });
+    },
+
+    /** Takes a delivery for one attempt. Returns false if it is finished or another worker is sending it. */
+    async lease({ _id, tenant }: DeliveryRef, now: Date, until: Date): Promise<boolean> {
+      const { matchedCount } = await model.updateOne(
+        { _id, tenant, status: { $in: UNFINISHED }, ...notLeased(now) },
+        { $set: { leaseUntil: until, nextLookAt: until } },
+      );
+      return matchedCount === 1;
+    },
+
+    /** Records an attempt, even if the delivery was finished in the meantime. */
+    async recordAttempt(
+      { _id, tenant }: DeliveryRef,
+      attempt: Attempt,
+      outcome: Pick<DeliveryDoc, 'status' | 'nextLookAt'>,
+    ): Promise<void> {
+      const logged = {
+        $push: { attemptLog: { $each: [attempt], $slice: -MAX_LOGGED_ATTEMPTS } },
+        $inc: { attempts: 1 },
+        $unset: { leaseUntil: 1 },
+      };
+      const { matchedCount } = await model.updateOne(
+        { _id, tenant, status: { $in: UNFINISHED } },
+        { $set: outcome, ...logged },
+      );
+      if (matchedCount === 0) await model.updateOne({ _id, tenant }, logged);
+    },
+
+    /** Keeps an unfinished delivery without attempting it any further. */
+    async skip({ _id, tenant }: DeliveryRef): Promise<void> {
+      await model.updateOne({ _id, tenant, status: { $in: UNFINISHED } }, { $set: { status: 'SKIPPED' } });
+    },
+
+    async drop({ _id, tenant }: DeliveryRef): Promise<void> {
+      await model.deleteOne({ _id, tenant });
+    },
+
+    async dropOfUser(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<void> {
+      await model.deleteMany({ tenant, userRef }, { session });
+    },
+
+    async dropUnfinished(tenant: Tenant, endpointId: EndpointRef, session: ClientSession): Promise<void> {
+      await model.deleteMany({ ...to(tenant, endpointId), status: { $in: UNFINISHED } }, { session });
+    },
+  };
+}
