@@ -45,10 +45,10 @@ const CASCADE_STALLED_CHECK_MS = 1_000;
 /** Maximum number of cascades that one process runs concurrently. Each cascade has at most two open transactions. */
 const CASCADE_CONCURRENCY = 2;
 /**
- * High, because a delivery mostly waits for a partner's server. Exceeds what many unresponsive endpoints can occupy
- * together until they are throttled.
+ * High, because a delivery mostly waits for a partner's server. Not higher, because on a busy machine, the jobs would
+ * outlast their locks.
  */
-const WEBHOOK_CONCURRENCY = 1_024;
+const WEBHOOK_CONCURRENCY = 256;
 /** Maximum number of erasures that one process carries out concurrently. */
 export const ERASURE_CONCURRENCY = 2;
 

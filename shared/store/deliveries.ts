@@ -197,22 +197,23 @@ export function deliveriesStore(connection: Connection) {
       return matchedCount === 1;
     },
 
-    /** Records an attempt, even if the delivery was finished in the meantime. */
+    /** Records an attempt once, even if the call is repeated, or if the delivery was finished in the meantime. */
     async recordAttempt(
       { _id, tenant }: DeliveryRef,
       attempt: Attempt,
       outcome: Pick<DeliveryDoc, 'status' | 'nextLookAt'>,
     ): Promise<void> {
+      const unrecorded = { _id, tenant, 'attemptLog.at': { $ne: attempt.at } };
       const logged = {
         $push: { attemptLog: { $each: [attempt], $slice: -MAX_LOGGED_ATTEMPTS } },
         $inc: { attempts: 1 },
         $unset: { leaseUntil: 1 },
       };
       const { matchedCount } = await model.updateOne(
-        { _id, tenant, status: { $in: UNFINISHED } },
+        { ...unrecorded, status: { $in: UNFINISHED } },
         { $set: outcome, ...logged },
       );
-      if (matchedCount === 0) await model.updateOne({ _id, tenant }, logged);
+      if (matchedCount === 0) await model.updateOne(unrecorded, logged);
     },
 
     /** Keeps an unfinished delivery without attempting it any further. */

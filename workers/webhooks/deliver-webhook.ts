@@ -1,4 +1,5 @@
 import { DelayedError, type Job } from 'bullmq';
+import { retryUntilAborted } from '../../shared/concurrency/retry';
 import { type WakeUpQueue, wakeUpIdOf } from '../../shared/queue/wake-up-queue';
 import type { Runtime } from '../../shared/runtime';
 import { type Attempt, type DeliveryDoc, isUnfinished } from '../../shared/store/deliveries';
@@ -64,6 +65,14 @@ async function attemptDelivery(
   }
 }
 
+/** Records an attempt. Waits out an outage of MongoDB, so that the log contains every attempt. */
+function record(
+  { store, log, signal }: Deps,
+  ...args: Parameters<Deps['store']['deliveries']['recordAttempt']>
+): Promise<void> {
+  return retryUntilAborted(() => store.deliveries.recordAttempt(...args), { what: 'attempt', log, signal });
+}
+
 /** Records a failed attempt and schedules the next one, if there is one. */
 async function recordFailure(deps: Deps, webhook: WebhookDoc, delivery: DeliveryDoc, attempt: Attempt): Promise<void> {
   const { store, queue, log, metrics } = deps;
@@ -74,11 +83,10 @@ async function recordFailure(deps: Deps, webhook: WebhookDoc, delivery: Delivery
   const outcome = responseCode ?? error;
   log.warn({ deliveryId: _id, attempt: attempts + 1, outcome, last: delayMs === undefined }, 'webhook delivery failed');
   metrics.webhookAttempts[delayMs === undefined ? 'failed' : 'retried'].inc();
-  if (delayMs === undefined)
-    await store.deliveries.recordAttempt(delivery, attempt, { status: 'FAILED', nextLookAt: now });
+  if (delayMs === undefined) await record(deps, delivery, attempt, { status: 'FAILED', nextLookAt: now });
   else {
     const nextLookAt = new Date(now.getTime() + delayMs + SWEEP_SLACK_MS);
-    await store.deliveries.recordAttempt(delivery, attempt, { status: delivery.status, nextLookAt });
+    await record(deps, delivery, attempt, { status: delivery.status, nextLookAt });
     await wakeForAttempt(queue, { ...delivery, attempts: attempts + 1 }, delayMs);
   }
   if (webhook.failingSince === undefined) await store.webhooks.recordFailure(webhook._id, attempt.at);
@@ -129,7 +137,7 @@ export async function deliverWebhook(deps: Deps, deliveryId: string, job: Job, t
       await recordFailure(deps, webhook, delivery, attempt);
       return;
     }
-    await store.deliveries.recordAttempt(delivery, attempt, { status: 'DELIVERED', nextLookAt: attempt.at });
+    await record(deps, delivery, attempt, { status: 'DELIVERED', nextLookAt: attempt.at });
     metrics.webhookAttempts.delivered.inc();
     if (webhook.failingSince) await store.webhooks.recordSuccess(webhook._id);
   } finally {

@@ -6,7 +6,7 @@ export const MAX_IN_FLIGHT_PER_ENDPOINT = 16;
 /** The same for an endpoint that has been failing for `THROTTLED_AFTER_MS`. */
 const MAX_IN_FLIGHT_FAILING = 4;
 /** Maximum number of concurrent deliveries to all failing endpoints in each process, so that others have free slots. */
-const MAX_IN_FLIGHT_ALL_FAILING = 128;
+const MAX_IN_FLIGHT_ALL_FAILING = 64;
 /** An endpoint that fails for longer than this gets fewer concurrent deliveries. */
 const THROTTLED_AFTER_MS = 30_000;
 
