@@ -119,7 +119,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     stalledCheckMs: CASCADE_STALLED_CHECK_MS,
   });
   const permits = createDeliveryPermits();
-  const deliveryDeps = { store, secrets, config, log, metrics, queue: webhookQueue, signal, permits };
+  const mailQueue = config.mail.kind === 'off' ? null : createWakeUpQueue(mailsQueue, { link: queueLink, keys, log });
+  const deliveryDeps = { store, secrets, config, log, metrics, queue: webhookQueue, mailQueue, signal, permits };
   const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id, job, token) =>
     deliverWebhook(deliveryDeps, id, job, token),
   );
@@ -142,7 +143,6 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const refreshDeps = { store, signalsCache: cache, identityCache };
-  const mailQueue = config.mail.kind === 'off' ? null : createWakeUpQueue(mailsQueue, { link: queueLink, keys, log });
   const stopOutbox = requeueLostJobs({
     store,
     webhookQueue,

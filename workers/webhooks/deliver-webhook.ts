@@ -6,7 +6,7 @@ import { type Attempt, type DeliveryDoc, isUnfinished } from '../../shared/store
 import type { WebhookDoc } from '../../shared/store/webhooks';
 import { attemptKeyOf, wakeForAttempt } from '../../shared/webhooks/wake-deliveries';
 import { type DeliveryPermits, isThrottled } from './delivery-permits';
-import { disableIfFailing } from './disable-endpoint';
+import { type DisableDeps, disableIfFailing } from './disable-endpoint';
 import { postWebhook } from './post-webhook';
 import { signMessage } from './sign-message';
 
@@ -34,6 +34,7 @@ const SWEEP_SLACK_MS = MINUTE_MS;
 const LEASE_MS = 30 * SECOND_MS;
 
 interface Deps extends Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> {
+  mailQueue: DisableDeps['mailQueue'];
   metrics: Pick<Runtime['metrics'], 'webhookAttempts'>;
   queue: WakeUpQueue;
   signal: AbortSignal;

@@ -1,6 +1,9 @@
-import { newId, partnerOf, type Tenant } from '../../shared/domain/ids';
+import { envOf, newId, partnerOf, type Tenant } from '../../shared/domain/ids';
 import { webhookIdOf } from '../../shared/domain/webhook';
+import type { Config } from '../../shared/config/config';
 import type { Log } from '../../shared/log';
+import { insertNotice, wakeUpMails } from '../../shared/mails/notify-partner';
+import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import type { Store } from '../../shared/store/store';
 import type { WebhookDoc } from '../../shared/store/webhooks';
@@ -8,14 +11,23 @@ import type { WebhookDoc } from '../../shared/store/webhooks';
 /** An endpoint at which every attempt failed for this long is disabled. */
 export const DISABLED_AFTER_MS = 24 * 3_600_000;
 
+export interface DisableDeps {
+  store: Pick<Store, 'webhooks' | 'audit' | 'queuedMails' | 'transaction'>;
+  config: Pick<Config, 'mail'>;
+  /** Null if email is off. */
+  mailQueue: Pick<WakeUpQueue, 'add'> | null;
+  log: Log;
+}
+
 /**
- * Disables an endpoint whose attempts have all failed for a day, and records that in the partner's audit log. Further
- * messages are kept, so that the partner can recover them. Does nothing if the endpoint has not failed for that long.
+ * Disables an endpoint whose attempts have all failed for a day, records that in the partner's audit log, and notifies the
+ * partner by email. Further messages are kept, so that the partner can recover them. Does nothing if the endpoint has not
+ * failed for that long.
  */
 export async function disableIfFailing(
-  { store, log }: { store: Pick<Store, 'webhooks' | 'audit' | 'transaction'>; log: Log },
+  { store, log, config, mailQueue }: DisableDeps,
   tenant: Tenant,
-  { _id, failingSince }: WebhookDoc,
+  { _id, url, failingSince }: WebhookDoc,
   now: Date,
 ): Promise<void> {
   const failedSince = new Date(now.getTime() - DISABLED_AFTER_MS);
@@ -40,7 +52,11 @@ export async function disableIfFailing(
       },
       session,
     );
-    return after;
+    const facts = { environment: envOf(tenant), host: new URL(url).host };
+    const notice = { partnerId: partnerOf(tenant), reason: 'WEBHOOK_DISABLED' as const, facts };
+    return insertNotice({ store, mails: config.mail.kind }, notice, session);
   }, STORE_TIMEOUT_MS);
-  if (disabled) log.warn({ webhookId: webhookIdOf(_id), tenant, failingSince }, 'webhook endpoint disabled');
+  if (disabled === null) return;
+  if (mailQueue) await wakeUpMails({ mailQueue, log }, disabled);
+  log.warn({ webhookId: webhookIdOf(_id), tenant, failingSince }, 'webhook endpoint disabled');
 }

@@ -104,6 +104,8 @@ describe('a failing endpoint', () => {
   };
 
   it('is disabled at the first failure after a day without a success, and its messages are kept', async () => {
+    const contactEmail = `${partner.key.tag}@harbour.example`;
+    partner = await mir.partner({ contactEmail });
     const hook = await endpoint('/failing');
     const healthy = await endpoint('/healthy');
     await failFor(hook, DISABLED_AFTER_MS);
@@ -112,6 +114,9 @@ describe('a failing endpoint', () => {
     expect(body).toMatchObject({ disabledReason: 'FAILING', disabledAt: expect.any(String) });
     const { data } = (await mir.client.get('/v1/audit?action=webhook.disabled', partner.liveKey)).body;
     expect(data).toMatchObject([{ target: hook.webhookId, actor: { kind: 'SYSTEM' } }]);
+    const email = { to: contactEmail, text: /127\.0\.0\.1:\d+ failed for a day/ };
+    const { model } = mir.ctx.store.outboxMails;
+    await waitUntil('the partner is notified', async () => (await model.countDocuments(email)) === 1);
     await (
       await changesOf(mir, partner)
     )();
