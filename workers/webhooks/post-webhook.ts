@@ -19,6 +19,9 @@ export interface WebhookMessage {
 const urlNotAllowed = (message: string): Error =>
   Object.assign(new Error(message), { code: 'WEBHOOK_URL_NOT_ALLOWED' });
 
+const noResponse = (): Error =>
+  Object.assign(new Error('The server did not respond in time.'), { name: 'TimeoutError' });
+
 /** Resolves a host name like `dns.lookup`. Fails if any of its addresses is not public. */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
@@ -42,7 +45,11 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
  */
 export async function postWebhook(
   { url, body, headers }: WebhookMessage,
-  { allowPrivate, signal }: { allowPrivate: boolean; signal: AbortSignal },
+  {
+    allowPrivate,
+    signal,
+    timeoutMs = RESPONSE_TIMEOUT_MS,
+  }: { allowPrivate: boolean; signal: AbortSignal; timeoutMs?: number },
 ): Promise<number> {
   const target = new URL(url);
   const problem = webhookUrlProblem(target, { allowPrivate });
@@ -54,7 +61,7 @@ export async function postWebhook(
       {
         method: 'POST',
         headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_TIMEOUT_MS)]),
+        signal,
         // A connection of its own. The pool of the global agent may hold connections to addresses that were not checked.
         agent: false,
         ...(allowPrivate ? {} : { lookup: lookupPublic }),
@@ -64,6 +71,10 @@ export async function postWebhook(
         response.destroy();
       },
     );
+    // A timer of its own: `AbortSignal.any` does not keep a timeout signal alive, so the timeout could be collected as
+    // garbage and the request would never end.
+    const timeout = setTimeout(() => call.destroy(noResponse()), timeoutMs);
+    call.on('close', () => clearTimeout(timeout));
     call.on('error', reject);
     call.end(body);
   });
