@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { API_KEY_FORMAT, parseApiKey, type ParsedApiKey } from '../../shared/domain/api-key';
 import type { PartnerDoc, PartnerKey } from '../../shared/store/partners';
+import { insertNotice, wakeUpMails } from '../../shared/mails/notify-partner';
+import type { StoreSession } from '../../shared/store/store';
 import { killSubtree } from '../agents/kill-subtree';
 import type { ApiContext } from '../context';
 import type { AuditContext } from '../db/audit-context';
@@ -8,6 +10,7 @@ import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { throttle, throttledAddress, type ThrottleRule } from '../http/throttle';
+import { endSession } from '../staff/end-sessions';
 import { revokeKeys } from './revoke-key';
 
 const MAX_KEY_LENGTH = 128;
@@ -39,10 +42,13 @@ function notFound(): PublicError {
   );
 }
 
-/** Revokes an agent's key by killing the agent and everything it created, or exactly this secret of a partner key. */
+/**
+ * Revokes an agent's key by killing the agent and everything it created, a member's access token by ending its session,
+ * or exactly this secret of a partner key. The partner's administrators get an email about a partner key.
+ */
 async function revokeLeaked(
   ctx: ApiContext,
-  { hash, agent, env, partnerId }: ParsedApiKey,
+  { hash, agent, member, env, partnerId }: ParsedApiKey,
   auditContext: AuditContext,
 ): Promise<void> {
   if (agent) {
@@ -53,10 +59,19 @@ async function revokeLeaked(
     await killSubtree(ctx, { tenant, agentId: _id, rootId, actor, reason: REASON, requestId });
     return;
   }
+  if (member) {
+    const token = await ctx.store.accessTokens.get(hash);
+    if (!token || !(await endSession(ctx, token.staffId, token.sessionId))) throw notFound();
+    return;
+  }
   if (!(await ctx.store.partners.byKeyHash(hash))) throw notFound();
-  const choose = ({ keys }: PartnerDoc): PartnerKey[] => {
+  let mailIds: string[] = [];
+  const choose = async ({ keys }: PartnerDoc, session: StoreSession): Promise<PartnerKey[]> => {
     const leaked = keys.find((key) => key.hash === hash);
     if (!leaked) throw notFound();
+    const facts = { environment: env, name: leaked.name ?? leaked.prefix, prefix: leaked.prefix };
+    const notice = { partnerId, reason: 'KEY_LEAKED', facts } as const;
+    mailIds = await insertNotice({ store: ctx.store, mails: ctx.config.mail.kind }, notice, session);
     return [leaked];
   };
   await revokeKeys(ctx, partnerId, auditContext, {
@@ -66,6 +81,7 @@ async function revokeLeaked(
     reason: REASON,
     cause: 'LEAKED',
   });
+  await wakeUpMails(ctx, mailIds);
 }
 
 export const revokeLeakedKeyRoute = route({
@@ -77,7 +93,7 @@ export const revokeLeakedKeyRoute = route({
   tag: 'Keys',
   summary: 'Revoke a leaked API key that you have found',
   description:
-    'Needs no other authentication: anyone who has a key can revoke it. A partner key stops working; an agent is killed together with everything it created.',
+    'Needs no other authentication: anyone who has a key can revoke it. A partner key stops working; an agent is killed together with everything it created; the session of a member’s access token ends.',
   query: noQuery,
   body: input,
   answers: {

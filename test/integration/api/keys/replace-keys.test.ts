@@ -4,6 +4,7 @@ import { newApiKey } from '../../../../shared/domain/api-key';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { expectProblem } from '../../../support/problems';
 import { startSecondApi } from '../../../support/partners';
+import { insertMember, newMember } from '../../../support/staff';
 
 const HOUR_MS = 3_600_000;
 
@@ -127,6 +128,30 @@ describe('POST /v1/keys/revoke-leaked', () => {
     expectProblem(await report(), 404, 'NOT_FOUND');
     const entry = await mir.ctx.store.audit.model.findOne({ target: keyId, action: 'key.revoked' }).lean();
     expect(entry).toMatchObject({ actor: { kind: 'FINDER' }, reason: expect.stringContaining('leaked') });
+  });
+
+  it('sends an email to the administrators, or otherwise to the contact address', async () => {
+    const reported = async (): Promise<unknown[]> => {
+      const { apiKey } = await created({ name: 'Checkout' });
+      await mir.client.post('/v1/keys/revoke-leaked', undefined, { apiKey });
+      const { model } = mir.ctx.store.queuedMails;
+      const rows = await model.find({ recipientId: partner.partnerId, reason: 'KEY_LEAKED' }).lean();
+      await model.deleteMany({ recipientId: partner.partnerId });
+      return rows;
+    };
+    expect(await reported()).toMatchObject([{ facts: { name: 'Checkout', environment: 'live' } }]);
+    const { staffId } = await insertMember(mir, partner.partnerId, 'ADMINISTRATOR');
+    await insertMember(mir, partner.partnerId, 'VIEWER');
+    expect(await reported()).toMatchObject([{ memberStaffId: staffId }]);
+  });
+
+  it('ends the session of a leaked access token', async () => {
+    const member = await newMember(mir, partner.partnerId, 'VIEWER');
+    const report = () => mir.client.post('/v1/keys/revoke-leaked', undefined, { apiKey: member.accessToken });
+    expect((await report()).body).toEqual({ revoked: true });
+    expect(await statusWith(member.accessToken)).toBe(401);
+    expect(await mir.ctx.staffAuth.readSession(member.sessionToken)).toBeNull();
+    expectProblem(await report(), 404, 'NOT_FOUND');
   });
 
   it('keeps a previous secret that still works in the list, so that its partner can revoke it', async () => {
