@@ -81,7 +81,7 @@ export const createWebhookRoute = route({
   method: 'POST',
   path: '/webhooks',
   v1Only: true,
-  auth: { kind: 'key', scope: 'webhooks:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'webhooks:manage', availableWithoutRedis: false, recentLogIn: true },
   tag: 'Webhooks',
   summary: 'Create a webhook endpoint',
   description:

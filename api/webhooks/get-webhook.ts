@@ -9,7 +9,7 @@ export const getWebhookRoute = route({
   method: 'GET',
   path: '/webhooks/:id',
   v1Only: true,
-  auth: { kind: 'key', scope: 'webhooks:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'webhooks:manage', memberScope: 'webhooks:read', availableWithoutRedis: true },
   tag: 'Webhooks',
   summary: 'Get a webhook endpoint',
   params: idParams,

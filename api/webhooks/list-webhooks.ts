@@ -8,7 +8,7 @@ export const listWebhooksRoute = route({
   method: 'GET',
   path: '/webhooks',
   v1Only: true,
-  auth: { kind: 'key', scope: 'webhooks:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'webhooks:manage', memberScope: 'webhooks:read', availableWithoutRedis: true },
   tag: 'Webhooks',
   summary: 'List your webhook endpoints in this environment',
   query: noQuery,

@@ -12,7 +12,7 @@ export const rotateWebhookSecretRoute = route({
   method: 'POST',
   path: '/webhooks/:id/rotate-secret',
   v1Only: true,
-  auth: { kind: 'key', scope: 'webhooks:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'webhooks:manage', availableWithoutRedis: false, recentLogIn: true },
   tag: 'Webhooks',
   summary: 'Replace the secret of a webhook endpoint',
   description:

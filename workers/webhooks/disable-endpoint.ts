@@ -12,7 +12,7 @@ import type { WebhookDoc } from '../../shared/store/webhooks';
 export const DISABLED_AFTER_MS = 24 * 3_600_000;
 
 export interface DisableDeps {
-  store: Pick<Store, 'webhooks' | 'audit' | 'queuedMails' | 'transaction'>;
+  store: Pick<Store, 'webhooks' | 'audit' | 'queuedMails' | 'members' | 'transaction'>;
   config: Pick<Config, 'mail'>;
   /** Null if email is off. */
   mailQueue: Pick<WakeUpQueue, 'add'> | null;

@@ -52,6 +52,7 @@ const LISTS = [
   'GET /members',
   'GET /members/invitations',
   'GET /rejected-events',
+  'GET /webhooks/:id/deliveries',
 ];
 
 describe('charges of every route', () => {
