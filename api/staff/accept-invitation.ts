@@ -30,7 +30,7 @@ function invalidInvitation(): PublicError {
 }
 
 /** Returns the invitation that an emailed secret belongs to, or null if it is no longer valid. */
-function findInvitation(
+export function findInvitation(
   { store }: Pick<ApiContext, 'store'>,
   token: string,
   session?: StoreSession,

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { NewSession } from '../accounts/staff-auth';
+import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
@@ -22,6 +24,21 @@ function accountLocked(): PublicError {
   });
 }
 
+/** Logs in. Counts the attempt, and throws 401 or 429 if it fails. */
+export async function logInStaff(
+  ctx: ApiContext,
+  { email, ...proof }: { email: string; password: string; code?: string | undefined },
+  { ip, userAgent }: { ip: string; userAgent: string | undefined },
+): Promise<NewSession> {
+  await countLogIn(ctx, ip, email);
+  const result = await ctx.staffAuth.logIn(email, proof, userAgent);
+  if (result === 'LOCKED') throw accountLocked();
+  if (result === 'CODE_REQUIRED') throw codeRequired();
+  if (typeof result === 'string') throw logInFailed();
+  await forgetLogIns(ctx, ip, email);
+  return result;
+}
+
 export const logInRoute = route({
   operationId: 'logIn',
   method: 'POST',
@@ -39,13 +56,7 @@ export const logInRoute = route({
   answers: { 201: { description: 'The new session', schema: newSessionSchema } },
   problems: ['LOG_IN_FAILED', 'SECOND_FACTOR_REQUIRED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, body, ip, headers, log, requestId }) => {
-    const { email, ...proof } = body;
-    await countLogIn(ctx, ip, email);
-    const result = await ctx.staffAuth.logIn(email, proof, headers['user-agent']);
-    if (result === 'LOCKED') throw accountLocked();
-    if (result === 'CODE_REQUIRED') throw codeRequired();
-    if (typeof result === 'string') throw logInFailed();
-    await forgetLogIns(ctx, ip, email);
+    const result = await logInStaff(ctx, body, { ip, userAgent: headers['user-agent'] });
     log.info({ requestId, staffId: result.session.staffId }, 'staff logged in');
     return { status: 201, body: presentNewSession(result) };
   },

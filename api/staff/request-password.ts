@@ -2,12 +2,31 @@ import { z } from 'zod';
 import { newId } from '../../shared/domain/ids';
 import { overloaded } from '../../shared/errors';
 import { MAX_WAITING_MAILS, wakeUpMails } from '../../shared/mails/notify-partner';
+import type { ApiContext } from '../context';
 import { storeWrite } from '../db/transaction';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { emailSchema } from '../http/schemas';
 import { countEmail } from './throttles';
+
+/**
+ * Sends an email with which to choose a new password, if an account has this address. Counts the attempt. Throws 409 if
+ * this server sends no email.
+ */
+export async function requestPassword(ctx: ApiContext, email: string, ip: string): Promise<void> {
+  const { store, config } = ctx;
+  if (config.mail.kind === 'off') {
+    throw new PublicError('CONFLICT', 'This MIR server sends no email. Ask its operator to invite you again.');
+  }
+  await countEmail(ctx, ip, email);
+  if ((await store.queuedMails.count()) >= MAX_WAITING_MAILS) throw overloaded('MAILS_FULL', 60);
+  const account = await store.staff.byEmail(email);
+  if (!account) return;
+  const mail = { _id: newId('mail'), reason: 'STAFF_RESET', recipientId: account._id } as const;
+  await storeWrite(store.queuedMails.insert(mail, new Date()));
+  await wakeUpMails(ctx, [mail._id]);
+}
 
 export const requestPasswordRoute = route({
   operationId: 'requestPassword',
@@ -28,18 +47,7 @@ export const requestPasswordRoute = route({
   },
   problems: ['CONFLICT', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, body: { email }, ip }) => {
-    const { store, config } = ctx;
-    if (config.mail.kind === 'off') {
-      throw new PublicError('CONFLICT', 'This MIR server sends no email. Ask its operator to invite you again.');
-    }
-    await countEmail(ctx, ip, email);
-    if ((await store.queuedMails.count()) >= MAX_WAITING_MAILS) throw overloaded('MAILS_FULL', 60);
-    const account = await store.staff.byEmail(email);
-    if (account) {
-      const mail = { _id: newId('mail'), reason: 'STAFF_RESET', recipientId: account._id } as const;
-      await storeWrite(store.queuedMails.insert(mail, new Date()));
-      await wakeUpMails(ctx, [mail._id]);
-    }
+    await requestPassword(ctx, email, ip);
     return { status: 202, body: { status: 'ACCEPTED' } };
   },
 });

@@ -9,7 +9,7 @@ import { accountEntry, mailedSecretSchema, newPasswordSchema } from './session-s
 import { countSecret } from './throttles';
 
 /** Sets the password that an emailed secret allows to set. Ends all sessions. Returns false if the secret is invalid. */
-async function resetPassword(
+export async function resetPassword(
   ctx: ApiContext,
   { token, password }: { token: string; password: string },
   requestId: string,

@@ -15,6 +15,10 @@ import { verify, verifyPage } from './auth/verify';
 import { homePage } from './home';
 import { codePage, submitCode } from './links/link-by-code';
 import { decideInvite, invitePage } from './links/link-by-invite';
+import { acceptInvitationPage, invitationPage } from './portal/invitation';
+import { portalLogIn, portalLogInPage, portalLogOut } from './portal/log-in';
+import { endPortalSession, portalPage } from './portal/home';
+import { portalForgot, portalForgotPage, portalReset, portalResetPage } from './portal/password';
 import type { Page } from './http/page';
 
 /** All pages. Pages are not served under `/v1` and do not appear in the OpenAPI document. */
@@ -46,6 +50,17 @@ export const PAGES: readonly Page[] = [
   deleteIdentity,
   disconnectPage,
   disconnect,
+  portalLogInPage,
+  portalLogIn,
+  portalLogOut,
+  invitationPage,
+  acceptInvitationPage,
+  portalForgotPage,
+  portalForgot,
+  portalResetPage,
+  portalReset,
+  portalPage,
+  endPortalSession,
   guidePage,
   errorTypePage,
   ...OPERATOR_PAGES,

@@ -3,7 +3,7 @@ import { csrfTokenOf } from '../../api/web/http/csrf-token';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import type { OidcServer } from './oidc-server';
 import { PASSWORD } from './people';
-import { staffCalls } from './staff-calls';
+import { type PortalFixtures, portalFixtures, staffCalls } from './staff-calls';
 import { prepareRoutes, type Prepared } from './route-fixtures';
 
 export type StoreRole = 'queue' | 'cache' | 'store';
@@ -161,6 +161,7 @@ function adminCalls({ other, ids }: Prepared): RouteCall[] {
 function pageCalls(
   { ctx, url }: Harness,
   { webSession, ana, bea, links, emails, tokens, oidc }: Prepared,
+  portal: PortalFixtures,
 ): RouteCall[] {
   const cookieOf = (session: string | null): string =>
     [`mir_visitor=${webSession}`, ...(session === null ? [] : [session])].join('; ');
@@ -214,6 +215,21 @@ function pageCalls(
     post('POST /account/delete', BOTH, { password: PASSWORD }, bea.session),
     open('GET /account/links/:linkId', STORE, { params: { linkId: links.kept } }, ana.session.cookie),
     post('POST /account/links/:linkId', STORE, {}, ana.session, { linkId: links.removed }),
+    open('GET /portal/login', NONE),
+    post('POST /portal/login', BOTH, { email: portal.email, password: PASSWORD }),
+    post('POST /portal/logout', BOTH, {}, portal.loggedOut),
+    open('GET /portal/invitation', STORE, { query: `?token=${portal.tokens.invitationShown}` }),
+    post('POST /portal/invitation', BOTH, {
+      token: portal.tokens.invitationUsed,
+      name: 'Any',
+      password: PASSWORD,
+    }),
+    open('GET /portal/forgot', NONE),
+    post('POST /portal/forgot', BOTH, { email: emails.unknown }),
+    open('GET /portal/reset', STORE, { query: `?token=${portal.tokens.resetShown}` }),
+    post('POST /portal/reset', BOTH, { token: portal.tokens.resetUsed, password: PASSWORD }),
+    open('GET /portal', STORE, {}, portal.session.cookie),
+    post('POST /portal/sessions/:sessionId/end', BOTH, {}, portal.session, { sessionId: portal.endedId }),
     open('GET /guide', NONE),
     open('GET /errors/:code', NONE, { params: { code: 'RATE_LIMITED' } }),
     open('GET /admin/login', NONE),
@@ -258,7 +274,7 @@ export async function everyRoute(h: Harness, provider: OidcServer): Promise<Rout
       callOf(route, needs === 'both' ? BOTH : STORE, '/v1', options),
     ),
     ...adminCalls(prepared),
-    ...pageCalls(h, prepared),
+    ...pageCalls(h, prepared, await portalFixtures(h, prepared.partner)),
     ...boardCalls(h, prepared),
     ...otherCalls(),
     callOf('GET /readyz', QUEUE, '', {}),

@@ -1,5 +1,7 @@
 import { addPasskey, passkeyCreation, passkeyLogIn } from '../../api/accounts/passkeys';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
+import { randomUUID } from 'node:crypto';
+import { staffCookie } from '../../api/accounts/staff-cookie';
 import { newAuthenticator } from './authenticator';
 import type { Harness, TestPartner } from './harness';
 import { PASSWORD } from './people';
@@ -16,6 +18,73 @@ interface Options {
 export type StaffCall = [route: string, needs: 'store' | 'both', options: Options];
 
 type Challenge = { challenge: string };
+
+/** What the requests for pages of the portal need. */
+export interface PortalFixtures {
+  email: string;
+  session: { id: string; cookie: string };
+  /** Another session of the same account. */
+  endedId: string;
+  /** A session of another account, to log out. */
+  loggedOut: { id: string; cookie: string };
+  tokens: Record<'invitationShown' | 'invitationUsed' | 'resetShown' | 'resetUsed', string>;
+}
+
+/** Creates the accounts and secrets that the requests for pages of the portal need. */
+export async function portalFixtures(h: Harness, { partnerId }: TestPartner): Promise<PortalFixtures> {
+  const { store, staffAuth } = h.ctx;
+  const start = async (staffId: string): Promise<PortalFixtures['session']> => {
+    const started = await staffAuth.startSession(staffId, undefined);
+    return { id: started.session.sessionId, cookie: staffCookie(h.ctx, started).split(';')[0]! };
+  };
+  const reset = (staffId: string): Promise<string> =>
+    store.transaction((session) => store.staffVerifications.create(staffId, 3_600_000, session), STORE_TIMEOUT_MS);
+  const { staffId, email } = await insertMember(h, partnerId, 'ADMINISTRATOR');
+  const other = await insertMember(h, partnerId);
+  const resetting = await insertMember(h, partnerId);
+  // With access tokens, ending a session needs Redis.
+  const withToken = async (sessionId: string, of: string): Promise<void> => {
+    const row = await store.members.of(partnerId, of);
+    const now = new Date();
+    await store.transaction(
+      (session) =>
+        store.accessTokens.insert(
+          {
+            _id: randomUUID(),
+            partnerId,
+            env: 'live',
+            memberId: row!._id,
+            staffId: of,
+            sessionId,
+            name: 'Any',
+            role: 'VIEWER',
+            confirmedAt: now,
+            createdAt: now,
+            expiresAt: new Date(now.getTime() + 3_600_000),
+          },
+          session,
+        ),
+      STORE_TIMEOUT_MS,
+    );
+  };
+  const [session, ended, loggedOut] = [await start(staffId), await start(staffId), await start(other.staffId)];
+  const resettingSession = await start(resetting.staffId);
+  await withToken(ended.id, staffId);
+  await withToken(loggedOut.id, other.staffId);
+  await withToken(resettingSession.id, resetting.staffId);
+  return {
+    email,
+    session,
+    endedId: ended.id,
+    loggedOut,
+    tokens: {
+      invitationShown: (await invite(h, partnerId, 'VIEWER')).token,
+      invitationUsed: (await invite(h, partnerId, 'VIEWER')).token,
+      resetShown: await reset(resetting.staffId),
+      resetUsed: await reset(resetting.staffId),
+    },
+  };
+}
 
 /** Returns one request that succeeds for each route about staff accounts and members. Each changes its own rows. */
 export async function staffCalls(h: Harness, { partnerId }: TestPartner): Promise<StaffCall[]> {

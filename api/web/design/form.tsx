@@ -65,18 +65,28 @@ interface FieldProps {
   maxLength?: number;
   inputMode?: 'text' | 'numeric' | 'email';
   class?: string;
+  optional?: true;
   errors?: readonly FormError[];
 }
 
 /** A labeled field with its hint and error. */
-export function Field({ name, label, type = 'text', hint, errors = [], class: kind, ...input }: FieldProps): VNode {
+export function Field({
+  name,
+  label,
+  type = 'text',
+  hint,
+  errors = [],
+  class: kind,
+  optional,
+  ...input
+}: FieldProps): VNode {
   const error = errors.find(({ field }) => field === name)?.message;
   const describedBy = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(' ');
   const attributes = {
     id: name,
     name,
     type,
-    required: true,
+    required: optional !== true,
     ...(kind && { class: kind }),
     ...(describedBy && { 'aria-describedby': describedBy }),
     ...(error && { 'aria-invalid': true }),

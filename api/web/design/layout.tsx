@@ -15,14 +15,14 @@ interface LayoutProps {
 
 /** Shows who is logged in, with a button to log out. Renders nothing before login. */
 function LoggedInAs(): VNode | null {
-  const { signedInAs } = usePageFacts();
+  const { signedInAs, home, logOut } = usePageFacts();
   if (signedInAs === null) return null;
   return (
     <div class="who">
       <span class="me">
-        <span class="lead">Logged in as</span> <a href="/account">{signedInAs}</a>
+        <span class="lead">Logged in as</span> <a href={home}>{signedInAs}</a>
       </span>
-      <Form action="/logout" class="plain-form">
+      <Form action={logOut} class="plain-form">
         <button class="link-button">Log out</button>
       </Form>
     </div>

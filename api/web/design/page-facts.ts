@@ -6,6 +6,9 @@ import type { MailConfig } from '../../../shared/config/config';
 export interface PageFacts {
   /** Email address of the person who is logged in. Null if no one is logged in. */
   signedInAs: string | null;
+  /** Paths of the logged-in person's home page and of the form to log out. */
+  home: string;
+  logOut: string;
   /** CSRF token for the forms on this page. */
   csrfToken: string;
   /** Where emails go. `outbox` means the `/outbox` page on this machine. */
@@ -16,6 +19,8 @@ export interface PageFacts {
 
 export const PageFactsContext = createContext<PageFacts>({
   signedInAs: null,
+  home: '/account',
+  logOut: '/logout',
   csrfToken: '',
   mails: 'off',
   provider: null,

@@ -23,10 +23,10 @@ function durationText(seconds: number): string {
 }
 
 function HomeButton(): VNode {
-  const { signedInAs } = usePageFacts();
+  const { signedInAs, home } = usePageFacts();
   return (
     <Actions>
-      <ButtonLink href={signedInAs === null ? '/' : '/account'} plain>
+      <ButtonLink href={signedInAs === null ? '/' : home} plain>
         {signedInAs === null ? 'Go to the home page' : 'Go to your account'}
       </ButtonLink>
     </Actions>

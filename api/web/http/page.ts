@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import type { Log } from '../../../shared/log';
 import type { ApiContext } from '../../context';
 import type { Session } from '../../accounts/auth';
+import type { StaffSession } from '../../accounts/staff-auth';
 
 /** Text fields by name, with the first value for each name. The object has no prototype. */
 export type Fields = Readonly<Record<string, string | undefined>>;
@@ -21,12 +22,15 @@ export interface PageCall {
   ip: string;
   /** Session of the logged-in person. Null if no one is logged in or the email address is not confirmed. */
   session: Session | null;
+  /** Session of a member or operator. Null on pages for others, and if no one is logged in. */
+  staff: StaffSession | null;
   /** Random ID of the browser, from an HttpOnly cookie. It does not change at login. */
   visitor: string;
   /** The posted fields, after the CSRF check; empty for GET. */
   form: Fields;
   query: Fields;
   params: Fields;
+  userAgent: string | undefined;
   /** The request's Cookie header, for `ctx.auth` only. */
   cookie: string;
 }
@@ -63,7 +67,24 @@ export interface Page {
    * use.
    */
   always?: boolean;
+  /**
+   * Who the page is for, by default people with a history. On pages for staff, only the session of a staff account
+   * counts. With `required`, browsers without one are redirected to the login page.
+   */
+  staff?: 'optional' | 'required';
   handle: (call: PageCall) => Promise<PageResponse> | PageResponse;
+}
+
+/** A page for logged-in members and operators. */
+export type StaffCall = PageCall & { staff: StaffSession };
+
+/** Declares a page that needs the session of a staff account. List it in `api/web/routes.ts`. */
+export function staffPage(
+  definition: Omit<Page, 'handle' | 'staff' | 'always'> & {
+    handle: (call: StaffCall) => Promise<PageResponse> | PageResponse;
+  },
+): Page {
+  return { ...definition, always: true, staff: 'required', handle: (call) => definition.handle(call as StaffCall) };
 }
 
 /** Declares a page. List it in `api/web/routes.ts`. */

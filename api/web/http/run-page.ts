@@ -6,6 +6,8 @@ import { type Answer, finish, finishWithProblem, openExchange } from '../../http
 import type { Problem } from '../../http/problem';
 import type { ResponseHeaders } from '../../http/respond';
 import { NOBODY, type ReadSession } from '../../accounts/auth';
+import type { StaffSession } from '../../accounts/staff-auth';
+import { readStaffSession } from '../../accounts/staff-cookie';
 import { type Visitor, visitorOf } from '../../accounts/cookies';
 import { CSRF_TOKEN_FIELD } from '../design/form';
 import { errorPage } from './error-page';
@@ -16,6 +18,9 @@ import { render } from './render';
 import { securityHeaders } from './security-headers';
 
 const SEE_OTHER = 303;
+const PORTAL = '/portal';
+const PORTAL_LOG_OUT = '/portal/logout';
+const PORTAL_LOG_IN = '/portal/login';
 const OWN_PATH = /^\/(?![/\\])/;
 
 /** Request state that both pages and error pages need. */
@@ -24,6 +29,11 @@ interface RequestState {
   tokenInUrl: boolean;
   visitor: Visitor;
   read: ReadSession;
+  staff: StaffSession | null;
+}
+
+function sessionIdOf({ staff, read }: Pick<RequestState, 'staff' | 'read'>): string | null {
+  return (staff ?? read.session)?.sessionId ?? null;
 }
 
 function textOf(pairs: Record<string, unknown>): [string, string][] {
@@ -40,7 +50,7 @@ function locationOf(target: { redirect: string } | { leaveTo: URL }): string {
 }
 
 /** Turns the result of a page's handler into an HTTP response with the headers common to all pages. */
-function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor, read }: RequestState): Answer {
+function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor, read, staff }: RequestState): Answer {
   const { publicUrl, mail, oidc } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
   const headers: ResponseHeaders = { ...securityHeaders(publicUrl, { tokenInUrl, formAction }), ...page.headers };
@@ -56,10 +66,11 @@ function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor,
     return { status: status ?? SEE_OTHER, text: '', mediaType: null, headers };
   }
   const text = render(page.html, {
-    csrfToken: csrfTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id }),
+    csrfToken: csrfTokenOf(ctx.secrets, { sessionId: sessionIdOf({ staff, read }), visitor: visitor.id }),
     mails: mail.kind,
     provider: oidc?.name ?? null,
-    signedInAs: read.session?.email ?? null,
+    signedInAs: (staff ?? read.session)?.email ?? null,
+    ...(staff ? { home: PORTAL, logOut: PORTAL_LOG_OUT } : { home: '/account', logOut: '/logout' }),
   });
   return { status: page.status ?? 200, text, mediaType: 'text/html; charset=utf-8', headers };
 }
@@ -77,23 +88,25 @@ export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thro
   const visitor = { ...visitorOf(req.headers.cookie, ctx.config.publicUrl), cookie: null };
   const exchange = openExchange(req, res);
   // The URL may be an incomplete or mistyped copy of an emailed link that contains a token.
-  const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY };
+  const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY, staff: null };
   finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, state));
 }
 
 /** Returns a page's Express handler, which reads the session, validates posted forms and renders the page. */
-export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }: Page): RequestHandler {
+export function runPage(ctx: ApiContext, { method, tokenInUrl = false, staff, handle }: Page): RequestHandler {
   const run = async (req: Request, res: Response, state: RequestState): Promise<PageResponse> => {
     const cookie = req.headers.cookie ?? '';
     if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl, tokenInUrl);
-    state.read = await ctx.auth.readSession(cookie);
+    if (staff) state.staff = await readStaffSession(ctx, cookie);
+    else state.read = await ctx.auth.readSession(cookie);
     const { session } = state.read;
     let form = fieldsOf([]);
     if (method === 'POST') {
       form = await readForm(req, res);
-      const bearer = { sessionId: session?.sessionId ?? null, visitor: state.visitor.id };
+      const bearer = { sessionId: sessionIdOf(state), visitor: state.visitor.id };
       checkCsrfToken(form[CSRF_TOKEN_FIELD], csrfTokenOf(ctx.secrets, bearer));
     }
+    if (staff === 'required' && !state.staff) return { redirect: PORTAL_LOG_IN };
     return handle({
       ctx,
       requestId: state.requestId,
@@ -103,10 +116,12 @@ export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }:
       peer: req.socket.remoteAddress,
       ip: req.ip ?? 'unknown',
       session,
+      staff: state.staff,
       visitor: state.visitor.id,
       form,
       query: fieldsOf(textOf(req.query)),
       params: fieldsOf(textOf(req.params)),
+      userAgent: req.headers['user-agent'],
       cookie,
     });
   };
@@ -114,7 +129,7 @@ export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }:
   return (req, res) => {
     const exchange = openExchange(req, res);
     const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
-    const state: RequestState = { requestId: exchange.requestId, tokenInUrl, visitor, read: NOBODY };
+    const state: RequestState = { requestId: exchange.requestId, tokenInUrl, visitor, read: NOBODY, staff: null };
     const response = run(req, res, state).then((page) => presentPage(ctx, page, state));
     finish(ctx, exchange, response, (problem) => presentErrorPage(ctx, problem, state));
   };

@@ -3,6 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openOperatorSession } from '../../../api/web/console/session';
 import { csrfTokenOf } from '../../../api/web/http/csrf-token';
 import { PAGES } from '../../../api/web/routes';
+import { staffCookie } from '../../../api/accounts/staff-cookie';
+import { endSession } from '../../../api/staff/end-sessions';
+import { insertMember } from '../../support/staff';
 import { everyRoute, type RouteCall } from '../../support/every-route';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import { oidcServers } from '../../support/oidc-server';
@@ -15,7 +18,7 @@ import { unique } from './resources';
  * Who may use a page. Visitors without a session are redirected from pages for people to `/login`, or to the invitation
  * that they want to decide on.
  */
-const ACCESS: Record<string, 'anyone' | 'person'> = {
+const ACCESS: Record<string, 'anyone' | 'person' | 'staff'> = {
   'GET /': 'anyone',
   'GET /signup': 'anyone',
   'POST /signup': 'anyone',
@@ -43,6 +46,17 @@ const ACCESS: Record<string, 'anyone' | 'person'> = {
   'POST /account/delete': 'person',
   'GET /account/links/:linkId': 'person',
   'POST /account/links/:linkId': 'person',
+  'GET /portal/login': 'anyone',
+  'POST /portal/login': 'anyone',
+  'POST /portal/logout': 'anyone',
+  'GET /portal/invitation': 'anyone',
+  'POST /portal/invitation': 'anyone',
+  'GET /portal/forgot': 'anyone',
+  'POST /portal/forgot': 'anyone',
+  'GET /portal/reset': 'anyone',
+  'POST /portal/reset': 'anyone',
+  'GET /portal': 'staff',
+  'POST /portal/sessions/:sessionId/end': 'staff',
   'GET /guide': 'anyone',
   'GET /errors/:code': 'anyone',
   'GET /admin/login': 'anyone',
@@ -77,7 +91,14 @@ async function sessionOf(email: string): Promise<string> {
   return result.cookies.map((one) => one.split(';')[0]).join('; ');
 }
 
-/** Returns credentials that do not log a person in. */
+async function endedStaffSession(): Promise<string> {
+  const { staffId } = await insertMember(mir, (await mir.partner()).partnerId);
+  const started = await mir.ctx.staffAuth.startSession(staffId, undefined);
+  await endSession(mir.ctx, staffId, started.session.sessionId);
+  return staffCookie(mir.ctx, started).split(';')[0]!;
+}
+
+/** Returns credentials that log in neither a person nor a member. */
 async function newCredentials(): Promise<typeof credentials> {
   const { ctx } = mir;
   const emails = [1, 2, 3].map(() => `${unique()}@example.org`);
@@ -94,6 +115,7 @@ async function newCredentials(): Promise<typeof credentials> {
     { name: 'an altered session', cookie: valid!.replace(/mir_session=./, 'mir_session=_') },
     { name: 'a session without its signature', cookie: valid!.split('.')[0]! },
     { name: 'an operator session', cookie: operator },
+    { name: 'a session of a staff account that has ended', cookie: await endedStaffSession() },
     { name: 'an API key', headers: { 'x-api-key': liveKey } },
     { name: 'a bearer token', headers: { authorization: `Bearer ${liveKey}` } },
     { name: 'an API key in both headers', headers: { authorization: `Bearer ${liveKey}`, 'x-api-key': liveKey } },
@@ -101,21 +123,27 @@ async function newCredentials(): Promise<typeof credentials> {
   ];
 }
 
+/** Returns where a page sends visitors without a session. */
+function targetOf(path: string): RegExp {
+  if (path.startsWith('/portal')) return /^\/portal\/login$/;
+  return path === '/link/:token' ? /^\/link\/[\w-]+$/ : /^\/login\?next=/;
+}
+
 const callsOf = (method: string, path: string): RouteCall[] =>
   calls.filter(({ route }) => route === `${method} ${path}`);
-const personPages = PAGES.filter(({ method, path }) => ACCESS[`${method} ${path}`] === 'person');
+const closedPages = PAGES.filter(({ method, path }) => ACCESS[`${method} ${path}`] !== 'anyone');
 
 describe('every page', () => {
   it.each(PAGES.map(({ method, path }) => [method, path] as const))(
     'has a known audience and a request that succeeds: %s %s',
     (method, path) => {
       // A new page needs an entry in ACCESS and a request in test/support/every-route.ts.
-      expect(['anyone', 'person']).toContain(ACCESS[`${method} ${path}`]);
+      expect(['anyone', 'person', 'staff']).toContain(ACCESS[`${method} ${path}`]);
       expect(callsOf(method, path).length).toBeGreaterThan(0);
     },
   );
 
-  it.each(personPages.map(({ method, path }) => [method, path] as const))(
+  it.each(closedPages.map(({ method, path }) => [method, path] as const))(
     'redirects every caller without a valid session and does nothing: %s %s',
     async (method, path) => {
       const before = await fingerprint(mir);
@@ -123,7 +151,7 @@ describe('every page', () => {
         for (const { name, cookie, headers } of credentials) {
           const anonymous = withoutSession(mir, call, cookie);
           const response = await sendPage(mir, { ...anonymous, headers: { ...anonymous.headers, ...headers } });
-          const target = path === '/link/:token' ? /^\/link\/[\w-]+$/ : /^\/login\?next=/;
+          const target = targetOf(path);
           expect([name, response.status, response.headers.get('location')]).toEqual([
             name,
             303,
@@ -215,7 +243,8 @@ describe('controls', () => {
     const failed: string[] = [];
     for (const call of calls.filter(({ route }) => Object.hasOwn(ACCESS, route))) {
       const { status, headers } = await sendPage(mir, call);
-      const isLoggedOut = ACCESS[call.route] === 'person' && headers.get('location')?.startsWith('/login?next=');
+      const target = headers.get('location') ?? '';
+      const isLoggedOut = ACCESS[call.route] !== 'anyone' && /^\/(login\?next=|portal\/login$)/.test(target);
       if (status >= 400 || isLoggedOut) failed.push(`${call.route}: ${status} ${headers.get('location')}`);
     }
     expect(failed).toEqual([]);
