@@ -5,7 +5,7 @@ import type { PersonMail } from '../../shared/store/queued-mails';
 import { buildOnFirstUse, createCaller, loggable } from './call-library';
 import { readCookie } from './cookies';
 import { providerUnavailable, type ProviderLogIn, providerLogIn } from './provider-log-in';
-import { oidcPlugins } from './oidc';
+import { oidcPlugins, peopleOfProvider } from './oidc';
 import { matchedHashes } from './passwords';
 import { buildBetterAuth, sessionCookieName } from './better-auth';
 
@@ -62,7 +62,7 @@ export function createAuth(runtime: Runtime): AccountAuth {
   // A separate instance, because it must fetch the provider's endpoints first, and password logins must not wait for
   // that.
   const callWithProvider = createCaller(
-    buildOnFirstUse(async () => buildBetterAuth(runtime, await oidcPlugins(runtime))),
+    buildOnFirstUse(async () => buildBetterAuth(runtime, await oidcPlugins(runtime, peopleOfProvider(runtime)))),
     providerUnavailable,
   );
 

@@ -75,7 +75,7 @@ export async function buildBetterAuth(runtime: Runtime, plugins: Awaited<ReturnT
   const common = await commonOptions(runtime, runtime.secrets.identity);
   return betterAuth({
     ...common,
-    user: { modelName: 'identities', validateUserInfo: addressOwnershipCheck(store) },
+    user: { modelName: 'identities', validateUserInfo: addressOwnershipCheck(store.identityAccounts) },
     session: {
       modelName: 'identity_sessions',
       expiresIn: SESSION_SECONDS,

@@ -5,6 +5,7 @@ import { PASSWORD_ACCOUNT } from '../../shared/store/account-rows';
 import type { Store } from '../../shared/store/store';
 
 export const OIDC_CALLBACK_PATH = '/login/oidc/callback';
+export const STAFF_OIDC_CALLBACK_PATH = '/portal/login/oidc/callback';
 
 /** Overrides that clear all provider tokens, so only the subject is stored. */
 const NO_TOKENS = {
@@ -16,6 +17,15 @@ const NO_TOKENS = {
   scope: null,
 };
 
+/** The accounts that logins through the provider belong to. */
+interface ProviderAccounts {
+  callbackPath: string;
+  /** Whether the first login creates an account. */
+  createsAccounts: boolean;
+  /** Called with an address that the provider has verified, before its account is looked up. */
+  onVerifiedAddress?: (email: string) => Promise<void>;
+}
+
 interface OidcClaims {
   email?: string | null;
   email_verified?: unknown;
@@ -26,7 +36,7 @@ interface OidcClaims {
  * verify the signature and nonce of the ID token. Accounts use the issuer as their provider ID, because a subject is
  * unique only within its issuer (OpenID Connect Core 1.0, section 5.7).
  */
-export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 'store'>) {
+export async function oidcPlugins({ config }: Pick<Runtime, 'config'>, accounts: ProviderAccounts) {
   if (config.oidc === null) return [];
   const { genericOAuth } = await import('better-auth/plugins/generic-oauth');
   const { issuer, clientId, clientSecret } = config.oidc;
@@ -38,7 +48,8 @@ export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 's
     clientSecret,
     // The default for a client that has not registered another method (OpenID Connect Core 1.0, section 9).
     authentication: 'basic' as const,
-    redirectURI: config.publicUrl + OIDC_CALLBACK_PATH,
+    redirectURI: config.publicUrl + accounts.callbackPath,
+    disableSignUp: !accounts.createsAccounts,
     scopes: ['openid', 'email'],
     accountSubject: ({ tokens, profile }: { tokens: { idToken?: string | undefined }; profile: { sub?: unknown } }) => {
       // Only the `sub` of a verified ID token identifies the account. The person may control the other claims.
@@ -50,9 +61,7 @@ export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 's
       const { email, email_verified } = claims as OidcClaims;
       const emailVerified = email_verified === true || email_verified === 'true';
       // An unverified sign-up does not prove ownership of the address. The provider's verification does.
-      if (email && emailVerified) {
-        await store.transaction((session) => store.identities.dropUnverified(email, session), STORE_TIMEOUT_MS);
-      }
+      if (email && emailVerified) await accounts.onVerifiedAddress?.(email);
       return { name: '', image: undefined, emailVerified };
     },
   };
@@ -66,6 +75,22 @@ export async function withoutTokens<T extends { providerId: string }>(
   return account.providerId === PASSWORD_ACCOUNT ? undefined : { data: { ...account, ...NO_TOKENS } };
 }
 
+/** Returns the accounts of people with a history. */
+export function peopleOfProvider({ store }: Pick<Runtime, 'store'>): ProviderAccounts {
+  return {
+    callbackPath: OIDC_CALLBACK_PATH,
+    createsAccounts: true,
+    onVerifiedAddress: (email) =>
+      store.transaction((session) => store.identities.dropUnverified(email, session), STORE_TIMEOUT_MS),
+  };
+}
+
+/** Staff accounts, which only an invitation creates. */
+export const STAFF_OF_PROVIDER: ProviderAccounts = {
+  callbackPath: STAFF_OIDC_CALLBACK_PATH,
+  createsAccounts: false,
+};
+
 interface UserInfoCheck {
   user: { id?: string | undefined; emailVerified?: boolean | null | undefined };
   source: { method: string; action?: string | undefined; oauth?: { providerId: string } | undefined };
@@ -76,12 +101,12 @@ interface UserInfoCheck {
  * this address already belongs to another account at the provider. In the latter case, the provider may have reassigned
  * the address.
  */
-export function addressOwnershipCheck({ identityAccounts }: Pick<Store, 'identityAccounts'>) {
+export function addressOwnershipCheck(accounts: Pick<Store['identityAccounts'], 'atProviders'>) {
   return async ({ user, source: { method, action, oauth } }: UserInfoCheck): Promise<{ error: string } | undefined> => {
     if (method !== 'oauth') return undefined;
     if (user.emailVerified !== true) return { error: 'email_not_verified' };
     if (action !== 'link-account' || user.id === undefined) return undefined;
-    const known = await identityAccounts.atProviders(user.id);
+    const known = await accounts.atProviders(user.id);
     return known.some(({ provider }) => provider === oauth?.providerId) ? { error: 'known_as_another' } : undefined;
   };
 }

@@ -7,7 +7,7 @@ import type { LibraryCall } from './call-library';
 type CallbackQuery = Record<'code' | 'state' | 'iss' | 'error', string | undefined>;
 
 /** Why a login through the provider failed. */
-export type ProviderRejection = 'CANCELLED' | 'UNVERIFIED' | 'KNOWN_AS_ANOTHER' | 'FAILED';
+export type ProviderRejection = 'CANCELLED' | 'UNVERIFIED' | 'KNOWN_AS_ANOTHER' | 'UNKNOWN' | 'FAILED';
 
 type ProviderLogInResult = { cookies: string[] } & (
   | { kind: 'LOGGED_IN'; next: string }
@@ -35,6 +35,7 @@ const REJECTIONS: Partial<Record<string, ProviderRejection>> = {
   email_not_verified: 'UNVERIFIED',
   email_not_found: 'UNVERIFIED',
   known_as_another: 'KNOWN_AS_ANOTHER',
+  signup_disabled: 'UNKNOWN',
 };
 /** Anyone who opens the callback URL can choose this text. */
 const MAX_LOGGED_ERROR = 60;

@@ -6,7 +6,10 @@ import type { StaffSessionDoc } from '../../shared/store/staff';
 import type { StoreSession } from '../../shared/store/store';
 import { buildOnFirstUse, createCaller } from './call-library';
 import { countedPasswords, matchedHashes } from './passwords';
-import { buildStaffLibrary } from './staff-library';
+import { cookieName } from './cookies';
+import { oidcPlugins, STAFF_OF_PROVIDER } from './oidc';
+import { type ProviderLogIn, providerLogIn, type ProviderRejection, providerUnavailable } from './provider-log-in';
+import { buildStaffLibrary, SESSION_COOKIE } from './staff-library';
 
 /** Session tokens start with this prefix, so that scanners for secrets recognize them. */
 const TOKEN_PREFIX = 'mir_session_';
@@ -42,7 +45,12 @@ interface Proof {
 }
 
 /** The account functions of staff. Email addresses are case-insensitive. */
-export interface StaffAuth {
+export interface StaffAuth extends Pick<ProviderLogIn, 'startProviderLogIn'> {
+  /** Handles the provider's callback. Returns a new session, or the reason why the login failed. */
+  completeProviderLogIn(
+    query: Parameters<ProviderLogIn['completeProviderLogIn']>[0],
+    cookie: string,
+  ): Promise<{ cookies: string[] } & ({ started: NewSession } | { why: ProviderRejection })>;
   /** Returns the session with this token, or null if it has ended. */
   readSession(sessionToken: string): Promise<StaffSession | null>;
   logIn(email: string, proof: Proof, userAgent: string | undefined): Promise<NewSession | LogInFailure>;
@@ -77,6 +85,13 @@ export function createStaffAuth(runtime: Runtime): StaffAuth {
   const { store, metrics } = runtime;
   const library = buildOnFirstUse(() => buildStaffLibrary(runtime));
   const call = createCaller(library, storeUnavailable);
+  // A separate instance, because it must fetch the provider's endpoints first.
+  const callWithProvider = createCaller(
+    buildOnFirstUse(async () => buildStaffLibrary(runtime, await oidcPlugins(runtime, STAFF_OF_PROVIDER))),
+    providerUnavailable,
+  );
+  const provider = providerLogIn(callWithProvider, runtime);
+  const sessionCookie = `${cookieName(runtime.config.publicUrl, SESSION_COOKIE)}=`;
   const bearer = ({ token }: StaffSession): Headers => new Headers({ authorization: `Bearer ${token}` });
 
   async function present(row: StaffSessionDoc, token: string): Promise<StaffSession | null> {
@@ -169,6 +184,17 @@ export function createStaffAuth(runtime: Runtime): StaffAuth {
       const facts = userAgent === undefined ? {} : { userAgent };
       const { token } = await internalAdapter.createSession(staffId, false, facts);
       return newSession(token);
+    },
+
+    startProviderLogIn: (next, ifRejected) => provider.startProviderLogIn(next, ifRejected),
+
+    completeProviderLogIn: async (query, cookie) => {
+      const result = await provider.completeProviderLogIn(query, cookie);
+      const isSession = (set: string): boolean => set.startsWith(sessionCookie);
+      const cookies = result.cookies.filter((set) => !isSession(set));
+      if (result.kind === 'REJECTED') return { cookies, why: result.why };
+      const signed = result.cookies.find(isSession)!.slice(sessionCookie.length).split(';')[0]!;
+      return { cookies, started: await newSession(decodeURIComponent(signed).split('.')[0]!) };
     },
 
     confirm: async (session, { password, code }) => {

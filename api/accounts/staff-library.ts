@@ -1,5 +1,6 @@
 import type { Runtime } from '../../shared/runtime';
 import { advancedOptions, commonOptions, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from './better-auth';
+import { addressOwnershipCheck, type oidcPlugins, withoutTokens } from './oidc';
 import { countedPasswords } from './passwords';
 
 const HOUR_SECONDS = 3_600;
@@ -7,6 +8,9 @@ const HOUR_SECONDS = 3_600;
 export const STAFF_SESSION_SECONDS = 12 * HOUR_SECONDS;
 /** Time to enter the second factor after the password. */
 const SECOND_FACTOR_SECONDS = 300;
+
+/** Name of better-auth's own cookie, which never reaches a browser: pages of the portal have another one. */
+export const SESSION_COOKIE = 'mir_staff';
 
 const ID_PREFIXES: Record<string, string> = {
   user: 'stf',
@@ -20,7 +24,7 @@ const ID_PREFIXES: Record<string, string> = {
  * Creates the better-auth instance of staff accounts, which has collections, cookies and a secret of its own, so that a
  * member of a partner and a person with a history are never the same account. Its routes are not mounted.
  */
-export async function buildStaffLibrary(runtime: Runtime) {
+export async function buildStaffLibrary(runtime: Runtime, oidc: Awaited<ReturnType<typeof oidcPlugins>> = []) {
   // One after another: Jest cannot link modules that are imported at the same time.
   const { betterAuth } = await import('better-auth');
   const { bearer } = await import('better-auth/plugins/bearer');
@@ -29,9 +33,16 @@ export async function buildStaffLibrary(runtime: Runtime) {
   const common = await commonOptions(runtime, secrets.staff);
   return betterAuth({
     ...common,
-    user: { modelName: 'staff' },
+    user: { modelName: 'staff', validateUserInfo: addressOwnershipCheck(store.staffAccounts) },
     session: { modelName: 'staff_sessions', expiresIn: STAFF_SESSION_SECONDS, disableSessionRefresh: true },
-    account: { modelName: 'staff_accounts', storeStateStrategy: 'cookie', updateAccountOnSignIn: false },
+    account: {
+      modelName: 'staff_accounts',
+      storeStateStrategy: 'cookie',
+      updateAccountOnSignIn: false,
+      // Links accounts only if the provider has verified the address. MIR has verified it with the invitation.
+      accountLinking: { enabled: oidc.length > 0, trustedProviders: [], requireLocalEmailVerified: true },
+    },
+    databaseHooks: { account: { create: { before: withoutTokens } } },
     verification: { ...common.verification, modelName: 'staff_verifications' },
     emailAndPassword: {
       enabled: true,
@@ -50,6 +61,7 @@ export async function buildStaffLibrary(runtime: Runtime) {
       },
     },
     plugins: [
+      ...oidc,
       bearer(),
       twoFactor({
         issuer: 'MIR',
@@ -60,7 +72,7 @@ export async function buildStaffLibrary(runtime: Runtime) {
     advanced: advancedOptions(
       config.publicUrl,
       'mir_staff',
-      { session_token: 'mir_staff', oauth_state: 'mir_staff_oidc' },
+      { session_token: SESSION_COOKIE, oauth_state: 'mir_staff_oidc' },
       ID_PREFIXES,
     ),
   });

@@ -4,7 +4,7 @@ import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { browserResponseSchema, ceremonySchema } from './passkey-schemas';
 import { logInFailed, newSessionSchema, presentNewSession } from './session-schemas';
-import { countPasskeyLogIn } from './throttles';
+import { countNamelessLogIn } from './throttles';
 
 export const startPasskeyLogInRoute = route({
   operationId: 'startPasskeyLogIn',
@@ -18,7 +18,7 @@ export const startPasskeyLogInRoute = route({
   answers: { 200: { description: 'The options', schema: ceremonySchema } },
   problems: ['RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, ip }) => {
-    await countPasskeyLogIn(ctx, ip);
+    await countNamelessLogIn(ctx, ip);
     return { status: 200, body: await passkeyLogIn(ctx) };
   },
 });
@@ -39,7 +39,7 @@ export const logInWithPasskeyRoute = route({
   answers: { 201: { description: 'The new session', schema: newSessionSchema } },
   problems: ['LOG_IN_FAILED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, body, ip, headers, log, requestId }) => {
-    await countPasskeyLogIn(ctx, ip);
+    await countNamelessLogIn(ctx, ip);
     const staffId = await accountOfPasskey(ctx, body);
     if (staffId === null) throw logInFailed();
     const started = await ctx.staffAuth.startSession(staffId, headers['user-agent']);

@@ -16,8 +16,8 @@ const LOG_IN = {
   byAccount: { name: 'staff-log-in-email', points: 200, seconds: QUARTER_HOUR_SECONDS, rejection: LOG_IN_REJECTION },
 } as const satisfies Record<string, ThrottleRule>;
 
-const PASSKEY_LOG_IN: ThrottleRule = {
-  name: 'staff-passkey-log-in',
+const NAMELESS_LOG_IN: ThrottleRule = {
+  name: 'staff-nameless-log-in',
   points: 60,
   seconds: QUARTER_HOUR_SECONDS,
   rejection: LOG_IN_REJECTION,
@@ -69,9 +69,9 @@ export async function forgetLogIns(ctx: Deps, ip: string, email: string): Promis
   await throttle(ctx, LOG_IN.byBoth).forgive(key);
 }
 
-/** Counts an attempt to log in with a passkey, which names no account. */
-export async function countPasskeyLogIn(ctx: Deps, ip: string): Promise<void> {
-  await throttle(ctx, PASSKEY_LOG_IN).take(throttledAddress(ip));
+/** Counts an attempt to log in with a passkey or through the provider, which names no account. */
+export async function countNamelessLogIn(ctx: Deps, ip: string): Promise<void> {
+  await throttle(ctx, NAMELESS_LOG_IN).take(throttledAddress(ip));
 }
 
 /** Counts an attempt to confirm the password or code of an account. */

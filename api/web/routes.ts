@@ -16,6 +16,7 @@ import { homePage } from './home';
 import { codePage, submitCode } from './links/link-by-code';
 import { decideInvite, invitePage } from './links/link-by-invite';
 import { acceptInvitationPage, invitationPage } from './portal/invitation';
+import { completePortalProviderLogIn, startPortalProviderLogIn } from './portal/log-in-by-provider';
 import { portalLogIn, portalLogInPage, portalLogOut } from './portal/log-in';
 import { endPortalSession, portalPage } from './portal/home';
 import { portalForgot, portalForgotPage, portalReset, portalResetPage } from './portal/password';
@@ -53,6 +54,8 @@ export const PAGES: readonly Page[] = [
   portalLogInPage,
   portalLogIn,
   portalLogOut,
+  startPortalProviderLogIn,
+  completePortalProviderLogIn,
   invitationPage,
   acceptInvitationPage,
   portalForgotPage,

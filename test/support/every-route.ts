@@ -218,6 +218,11 @@ function pageCalls(
     open('GET /portal/login', NONE),
     post('POST /portal/login', BOTH, { email: portal.email, password: PASSWORD }),
     post('POST /portal/logout', BOTH, {}, portal.loggedOut),
+    open('GET /portal/login/oidc', QUEUE),
+    open('GET /portal/login/oidc/callback', BOTH, {
+      query: portal.oidc.query,
+      headers: { cookie: portal.oidc.cookie },
+    }),
     open('GET /portal/invitation', STORE, { query: `?token=${portal.tokens.invitationShown}` }),
     post('POST /portal/invitation', BOTH, {
       token: portal.tokens.invitationUsed,
@@ -274,7 +279,7 @@ export async function everyRoute(h: Harness, provider: OidcServer): Promise<Rout
       callOf(route, needs === 'both' ? BOTH : STORE, '/v1', options),
     ),
     ...adminCalls(prepared),
-    ...pageCalls(h, prepared, await portalFixtures(h, prepared.partner)),
+    ...pageCalls(h, prepared, await portalFixtures(h, prepared.partner, provider)),
     ...boardCalls(h, prepared),
     ...otherCalls(),
     callOf('GET /readyz', QUEUE, '', {}),

@@ -108,10 +108,14 @@ async function linksOf(h: Harness, partner: TestPartner, { email }: Person): Pro
 }
 
 /** Logs in at the provider and returns the query and cookies with which the browser returns to MIR. */
-async function logInAtProvider(h: Harness, provider: OidcServer): Promise<Prepared['oidc']> {
-  provider.person = { sub: randomUUID(), email: newEmail(), email_verified: true };
+export async function logInAtProvider(
+  h: Harness,
+  provider: OidcServer,
+  { email = newEmail(), path = '/login/oidc' }: { email?: string; path?: string } = {},
+): Promise<Prepared['oidc']> {
+  provider.person = { sub: randomUUID(), email, email_verified: true };
   const headers = { accept: 'text/html', 'x-forwarded-for': '10.98.0.1' };
-  const sent = await fetch(`${h.url}/login/oidc`, { headers, redirect: 'manual' });
+  const sent = await fetch(h.url + path, { headers, redirect: 'manual' });
   const returned = await fetch(sent.headers.get('location')!, { redirect: 'manual' });
   const cookies = sent.headers.getSetCookie().map((one) => one.split(';')[0]);
   return { query: new URL(returned.headers.get('location')!).search, cookie: cookies.join('; ') };

@@ -4,7 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { staffCookie } from '../../api/accounts/staff-cookie';
 import { newAuthenticator } from './authenticator';
 import type { Harness, TestPartner } from './harness';
+import type { OidcServer } from './oidc-server';
 import { PASSWORD } from './people';
+import { logInAtProvider } from './route-fixtures';
 import { accessToken, insertMember, invite, newStaffEmail, totp } from './staff';
 
 interface Options {
@@ -25,13 +27,18 @@ export interface PortalFixtures {
   session: { id: string; cookie: string };
   /** Another session of the same account. */
   endedId: string;
+  oidc: { query: string; cookie: string };
   /** A session of another account, to log out. */
   loggedOut: { id: string; cookie: string };
   tokens: Record<'invitationShown' | 'invitationUsed' | 'resetShown' | 'resetUsed', string>;
 }
 
 /** Creates the accounts and secrets that the requests for pages of the portal need. */
-export async function portalFixtures(h: Harness, { partnerId }: TestPartner): Promise<PortalFixtures> {
+export async function portalFixtures(
+  h: Harness,
+  { partnerId }: TestPartner,
+  provider: OidcServer,
+): Promise<PortalFixtures> {
   const { store, staffAuth } = h.ctx;
   const start = async (staffId: string): Promise<PortalFixtures['session']> => {
     const started = await staffAuth.startSession(staffId, undefined);
@@ -76,6 +83,7 @@ export async function portalFixtures(h: Harness, { partnerId }: TestPartner): Pr
     email,
     session,
     endedId: ended.id,
+    oidc: await logInAtProvider(h, provider, { email: other.email, path: '/portal/login/oidc' }),
     loggedOut,
     tokens: {
       invitationShown: (await invite(h, partnerId, 'VIEWER')).token,

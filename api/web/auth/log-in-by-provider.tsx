@@ -15,14 +15,14 @@ const PATH = '/login/oidc';
 const FORBIDDEN = 403;
 
 /** Offers login through an OpenID Connect provider, if one is configured. */
-export function ProviderSection({ next }: { next: string | null }): VNode | null {
+export function ProviderSection({ next, path = PATH }: { next: string | null; path?: string }): VNode | null {
   const { provider } = usePageFacts();
   if (provider === null) return null;
   return (
     <section>
       <h2>Or continue without a password</h2>
       <p>
-        <ButtonLink href={withNext(PATH, next)} plain>
+        <ButtonLink href={withNext(path, next)} plain>
           Continue with {provider}
         </ButtonLink>
       </p>
@@ -36,6 +36,8 @@ const TEXTS: Record<ProviderRejection, (provider: string) => string> = {
     `${provider} hasn’t confirmed your email address. Confirm it there and come back, or log in with a password.`,
   KNOWN_AS_ANOTHER: (provider) =>
     `Your email address belongs to a MIR account that uses a different ${provider} account. Nothing has changed. If the MIR account is yours, log in with its password, or choose a new password.`,
+  UNKNOWN: (provider) =>
+    `No account here has the email address of your ${provider} account. Ask an administrator of your organization for an invitation.`,
   FAILED: (provider) =>
     `Login with ${provider} failed or took longer than ten minutes. Nothing has changed. Try again, or log in with a password.`,
 };
@@ -44,21 +46,24 @@ interface NotLoggedInProps {
   why: ProviderRejection;
   provider: string;
   next: string | null;
+  logInPath?: string;
 }
 
-function NotLoggedIn({ why, provider, next }: NotLoggedInProps): VNode {
+/** Says why a login through the provider failed. */
+export function NotLoggedIn({ why, provider, next, logInPath = '/login' }: NotLoggedInProps): VNode {
   return (
     <Layout title="You are not logged in">
       <Heading>You are not logged in</Heading>
       <p>{TEXTS[why](provider)}</p>
       <Actions>
-        <ButtonLink href={withNext('/login', next)}>Go to the login page</ButtonLink>
+        <ButtonLink href={withNext(logInPath, next)}>Go to the login page</ButtonLink>
       </Actions>
     </Layout>
   );
 }
 
-function providerOf({ config }: Pick<ApiContext, 'config'>): string {
+/** Returns the provider's name. Throws 404 if there is none. */
+export function providerOf({ config }: Pick<ApiContext, 'config'>): string {
   if (config.oidc === null) {
     throw new PublicError(
       'NOT_FOUND',

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { MEMBER_ROLE_MEANINGS, type MemberRole } from '../../../shared/domain/roles';
+import { MEMBER_ROLE_MEANINGS } from '../../../shared/domain/roles';
 import type { StaffSessionDoc } from '../../../shared/store/staff';
 import { endSession } from '../../staff/end-sessions';
 import { presentAccount } from '../../staff/get-account';
@@ -69,7 +69,7 @@ function Home({
             <Facts
               facts={[
                 ['Role', ROLE_NAMES[role]],
-                ['What it allows', MEMBER_ROLE_MEANINGS[role as MemberRole]],
+                ['What it allows', MEMBER_ROLE_MEANINGS[role]],
                 ['Partner ID', <span class="num">{partnerId}</span>],
               ]}
             />
@@ -83,7 +83,9 @@ function Home({
         <h2>Where you’re logged in</h2>
         <Records
           label="Your sessions"
-          records={sessions.map((session) => recordOf(session, session._id === currentId))}
+          records={[...sessions]
+            .sort((a, b) => Number(b._id === currentId) - Number(a._id === currentId))
+            .map((session) => recordOf(session, session._id === currentId))}
         />
       </section>
     </Layout>

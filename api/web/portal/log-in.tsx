@@ -4,6 +4,7 @@ import { noStaffCookie, staffCookie } from '../../accounts/staff-cookie';
 import { endSession } from '../../staff/end-sessions';
 import { logInStaff } from '../../staff/log-in';
 import { emailErrors, emailOf } from '../auth/form-fields';
+import { ProviderSection } from '../auth/log-in-by-provider';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
@@ -68,6 +69,7 @@ function LogIn({
       <p>
         Forgot your password? <a href="/portal/forgot">Choose a new one</a>
       </p>
+      <ProviderSection next={null} path="/portal/login/oidc" />
       <p class="quiet">
         You need an invitation to get an account. Looking for your own history? <a href="/login">Log in here</a>{' '}
         instead.

@@ -49,6 +49,8 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff'> = {
   'GET /portal/login': 'anyone',
   'POST /portal/login': 'anyone',
   'POST /portal/logout': 'anyone',
+  'GET /portal/login/oidc': 'anyone',
+  'GET /portal/login/oidc/callback': 'anyone',
   'GET /portal/invitation': 'anyone',
   'POST /portal/invitation': 'anyone',
   'GET /portal/forgot': 'anyone',

@@ -17,6 +17,10 @@ const TOKEN_PAGES = new Set([
   '/forgot',
   '/reset',
   '/link/:token',
+  '/portal/invitation',
+  '/portal/reset',
+  '/portal/login/oidc',
+  '/portal/login/oidc/callback',
 ]);
 
 let h: Harness;
