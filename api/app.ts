@@ -65,6 +65,7 @@ export function createApp(ctx: ApiContext): Express {
   const documented = { partner: PARTNER_ROUTES, bare: BARE_ROUTES };
   const openApi = buildOpenApi(documented, {
     publicUrl: ctx.config.publicUrl,
+    operator: ctx.config.operator,
     eventTypes: ctx.catalog.entries.map(({ eventType }) => eventType),
   });
   mount(

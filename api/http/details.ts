@@ -1,4 +1,4 @@
-import type { MirError, OverloadReason } from '../../shared/errors';
+import type { MirError, OverloadReason, ProblemCode } from '../../shared/errors';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
@@ -42,4 +42,14 @@ export function publicDetail(error: MirError): string {
   if (unknownKeys) return TOO_MANY_UNKNOWN_KEYS;
   const { detail, title } = PROBLEMS[error.code];
   return detail ?? `${title}.`;
+}
+
+/** Codes whose detail always names the operator's contact. */
+const OPERATOR_CODES: ReadonlySet<ProblemCode> = new Set(['INTERNAL', 'PARTNER_SUSPENDED', 'ENTERPRISE_REQUIRED']);
+const ASKS_OPERATOR = /\b(?:ask|contact) (?:the|its) operator\b/i;
+
+/** Adds the operator's contact to a public detail that asks to contact the operator, or whose code calls for it. */
+export function withOperatorContact(detail: string, code: ProblemCode, contact: string | null): string {
+  if (contact === null || !(OPERATOR_CODES.has(code) || ASKS_OPERATOR.test(detail))) return detail;
+  return `${detail} You can reach the operator at ${contact}.`;
 }

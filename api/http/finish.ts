@@ -95,7 +95,8 @@ function write(deps: Deps, { res, requestId, headers }: Exchange, answer: Answer
 export function finishWithProblem(deps: Deps, exchange: Exchange, error: unknown, present?: PresentProblem): void {
   const { requestId, res } = exchange;
   try {
-    const problem = problemOf(error, requestId, deps.log);
+    const { contact } = deps.config.operator;
+    const problem = problemOf(error, { requestId, log: deps.log, contact });
     exchange.code = problem.code;
     void write(deps, exchange, present?.(problem) ?? problemAnswer(problem, requestId, deps.config.publicUrl));
   } catch (failure) {

@@ -1,7 +1,7 @@
 import { type FieldError, MirError, messageWithCauses, type ProblemCode, storeUnavailable } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import { isStoreOutage, isTimeLimitExceeded } from '../../shared/store/errors';
-import { publicDetail } from './details';
+import { publicDetail, withOperatorContact } from './details';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 import { budgetHeaders } from './rate-headers';
@@ -69,8 +69,14 @@ export interface Problem {
   headers: Record<string, string>;
 }
 
-/** Converts any thrown value to a `Problem`. Logs server errors (5xx) with their causes. */
-export function problemOf(thrown: unknown, requestId: string, log: Log): Problem {
+/**
+ * Converts any thrown value to a `Problem`. Logs server errors (5xx) with their causes. `contact` is where clients reach
+ * the operator.
+ */
+export function problemOf(
+  thrown: unknown,
+  { requestId, log, contact }: { requestId: string; log: Log; contact: string | null },
+): Problem {
   const error = toMirError(thrown);
   const { code } = error;
   const { status, title, headers } = PROBLEMS[code];
@@ -80,7 +86,7 @@ export function problemOf(thrown: unknown, requestId: string, log: Log): Problem
     code,
     status,
     title,
-    detail: publicDetail(error),
+    detail: withOperatorContact(publicDetail(error), code, contact),
     errors,
     retryAfterSeconds,
     headers: {

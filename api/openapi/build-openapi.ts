@@ -1,3 +1,4 @@
+import { contactHref } from '../../shared/config/operator';
 import { VERSION } from '../../shared/project';
 import type { RouteDoc } from '../http/route';
 import type { Json } from './example-of';
@@ -45,6 +46,16 @@ function serverOf(publicUrl: string): string {
   return ['localhost', '127.0.0.1', '[::1]'].includes(new URL(publicUrl).hostname) ? '/' : publicUrl;
 }
 
+/** Returns the operator's contact and terms. Without a configured contact, the server itself is the contact. */
+function operatorInfo({ operator: { name, contact, termsUrl }, publicUrl }: DocumentFacts): Json {
+  const href = contact === null ? publicUrl : contactHref(contact);
+  const email = href.startsWith('mailto:') ? contact : null;
+  return {
+    contact: { name: name ?? 'The operator of this registry', ...(email === null ? { url: href } : { email }) },
+    ...(termsUrl === null ? {} : { termsOfService: termsUrl }),
+  };
+}
+
 /** Builds the OpenAPI 3.1 document from the schemas that also validate requests. */
 export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: DocumentFacts): Json {
   const components = createComponents(facts);
@@ -65,7 +76,7 @@ export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: Documen
       title: 'MIR',
       version: VERSION,
       description: DESCRIPTION,
-      contact: { name: 'The operator of this registry', url: facts.publicUrl },
+      ...operatorInfo(facts),
       // Matches the license in package.json.
       license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
     },

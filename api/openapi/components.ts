@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import type { OperatorConfig } from '../../shared/config/operator';
 import { allowPatternSchema } from '../agents/input-schemas';
 import { METADATA_VALUE_SCHEMA } from '../../shared/domain/metadata';
 import { eventTypeSchema } from '../../shared/domain/event';
@@ -10,6 +11,7 @@ type Kind = 'schemas' | 'responses' | 'parameters' | 'examples';
 /** The deployment that a document describes. */
 export interface DocumentFacts {
   publicUrl: string;
+  operator: OperatorConfig;
   /** Event types of the catalog in use. */
   eventTypes: readonly string[];
 }

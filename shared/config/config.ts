@@ -1,4 +1,5 @@
 import { messageOf } from '../errors';
+import { missingOperatorSettings, type OperatorConfig, operatorOf } from './operator';
 import { clusterUrl, parseRedisUrl } from './redis-url';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -40,6 +41,7 @@ export interface Config {
   bindAddress: string | null;
   publicUrl: string;
   mail: MailConfig;
+  operator: OperatorConfig;
   oidc: OidcConfig | null;
   mongoUrl: string;
   redisUrl: string;
@@ -102,6 +104,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       'MAIL_FROM: is required with SMTP_URL. Set the sender of emails, for example `MIR <mir@example.org>`.',
     );
   }
+  if (production && given['SMTP_URL']) problems.push(...missingOperatorSettings(given));
   if (parsed.success) problems.push(...oidcProblems(parsed.data));
   if (parsed.success && parsed.data.REDIS_CLUSTER) problems.push(...clusterProblems(parsed.data.REDIS_URL));
   if (parsed.success && tierRulesOf(parsed.data).tier3.minEvents < parsed.data.TIER_2_MIN_EVENTS) {
@@ -122,6 +125,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     bindAddress: s.BIND_ADDRESS ?? null,
     publicUrl: s.PUBLIC_URL.replace(/\/+$/, ''),
     mail: mailOf(s),
+    operator: operatorOf(s),
     oidc: oidcOf(s),
     mongoUrl: s.MONGO_URL,
     redisUrl,

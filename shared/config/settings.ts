@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { messageOf } from '../errors';
+import { operatorContactSetting, operatorNameSetting, operatorPageSetting } from './operator';
 import { parseRedisUrl } from './redis-url';
 
 const MIB = 1024 * 1024;
@@ -71,6 +72,16 @@ export const SETTINGS = {
     z.string().regex(/@/, 'must be an email address').optional(),
     'Sender of emails, for example `MIR <mir@example.org>`. Required with `SMTP_URL`.',
   ),
+  OPERATOR_NAME: setting(
+    operatorNameSetting,
+    'Name of the person or organization that operates this server. Shown on pages, in emails, in the API reference and to partners. Required in production with `SMTP_URL`, like the next three settings.',
+  ),
+  OPERATOR_CONTACT: setting(
+    operatorContactSetting,
+    'Where people and partners reach the operator: an email address or an https URL. Shown in the same places, and in the errors that ask to contact the operator.',
+  ),
+  PRIVACY_URL: setting(operatorPageSetting, 'URL of the privacy policy. Pages link to it.'),
+  TERMS_URL: setting(operatorPageSetting, 'URL of the terms of service. Pages and the API reference link to it.'),
   OIDC_ISSUER: setting(
     z.url({ protocol: /^https?$/ }).optional(),
     'OpenID Connect provider that people can log in with, for example `https://login.example.org/realms/main`. Register `<PUBLIC_URL>/login/oidc/callback` as the redirect URI.',

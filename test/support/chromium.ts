@@ -117,7 +117,8 @@ async function violationsOf(page: Page): Promise<string[]> {
 /** Returns the controls smaller than 44 px (WCAG 2.5.5). Links within a sentence are exempt. */
 async function smallTargetsOf(page: Page): Promise<string[]> {
   return page.evaluate(() => {
-    const targets = 'button, .button, summary, input:not([type=hidden], [hidden]), .top a, .ways a, .records a';
+    const targets =
+      'button, .button, summary, input:not([type=hidden], [hidden]), .top a, .ways a, .records a, .operator a';
     return [...document.querySelectorAll(targets)].flatMap((target) => {
       const { width, height } = target.getBoundingClientRect();
       return width < 44 || height < 44 ? [`${width} × ${height}: ${target.outerHTML}`] : [];

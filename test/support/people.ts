@@ -10,6 +10,14 @@ import { waitUntil } from './wait-until';
 
 export const PASSWORD = 'correct horse battery';
 
+/** Settings that every deployment with pages for people has in production. */
+const OPERATOR = {
+  OPERATOR_NAME: 'Example Association',
+  OPERATOR_CONTACT: 'support@mir.example',
+  PRIVACY_URL: 'https://mir.example/privacy',
+  TERMS_URL: 'https://mir.example/terms',
+};
+
 /** Starts a harness for pages. PUBLIC_URL is the harness's own URL, and emails go to the outbox. */
 export async function startHarnessForPeople({
   env = {},
@@ -18,7 +26,7 @@ export async function startHarnessForPeople({
   const port = String(await freePort());
   const harness = await startHarness({
     workers,
-    env: { PORT: port, PUBLIC_URL: `http://localhost:${port}`, TRUST_PROXY_HOPS: '1', ...env },
+    env: { PORT: port, PUBLIC_URL: `http://localhost:${port}`, TRUST_PROXY_HOPS: '1', ...OPERATOR, ...env },
   });
   return { ...harness, url: `http://localhost:${port}` };
 }

@@ -92,6 +92,6 @@ export function prepareMail(deps: Deps, id: string): Promise<Mail | null> {
       return null;
     }
     const next = row.next === undefined ? null : decryptSecret(secrets.mail, id, row.next);
-    return renderMail(content, { next, publicUrl: config.publicUrl });
+    return renderMail(content, { next, config });
   }, STORE_TIMEOUT_MS);
 }

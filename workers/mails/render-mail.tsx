@@ -1,4 +1,6 @@
+import { Fragment } from 'preact';
 import { renderToString } from 'preact-render-to-string';
+import type { Config } from '../../shared/config/config';
 import { INVITATION_DAYS, RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../shared/domain/mailed-link';
 import type { Mail } from '../../shared/queue/mail-queue';
 import type { NoticeReason, StaffMail } from '../../shared/store/queued-mails';
@@ -22,9 +24,11 @@ interface EmailText {
   before: string[];
   link: string;
   after: string[];
+  /** Lines that say who sent the email. */
+  sender: string[];
 }
 
-type Template = Omit<EmailText, 'link'> & { path: string };
+type Template = Omit<EmailText, 'link' | 'sender'> & { path: string };
 
 const PERSON_TEXTS: Record<Exclude<MailKind, FactsKind>, Template> = {
   VERIFY: {
@@ -104,7 +108,16 @@ const FACTS_TEXTS: Record<FactsKind, (facts: Record<string, string>) => Template
   }),
 };
 
-function htmlOf({ before, link, after }: EmailText): string {
+/** Settings that an email's text depends on. */
+type MailSettings = Pick<Config, 'publicUrl' | 'operator'>;
+
+/** Returns the last lines of an email: who operates this server, and how to reach them. */
+function senderOf({ name, contact }: Config['operator']): string[] {
+  const operator = name === null ? [] : [`This MIR server is operated by ${name}.`];
+  return ['MIR', ...operator, ...(contact === null ? [] : [`Contact: ${contact}`])];
+}
+
+function htmlOf({ before, link, after, sender }: EmailText): string {
   const html = (
     <html lang="en">
       <body>
@@ -117,7 +130,14 @@ function htmlOf({ before, link, after }: EmailText): string {
         {after.map((text) => (
           <p key={text}>{text}</p>
         ))}
-        <p>MIR</p>
+        <p>
+          {sender.map((line, index) => (
+            <Fragment key={line}>
+              {index > 0 && <br />}
+              {line}
+            </Fragment>
+          ))}
+        </p>
       </body>
     </html>
   );
@@ -133,11 +153,15 @@ function templateOf(kind: MailKind, facts: Record<string, string>): Template {
 /** Returns an email. `next` is the path to open after login. */
 export function renderMail(
   { kind, to, token, facts = {} }: MailContent,
-  { next, publicUrl }: { next: string | null; publicUrl: string },
+  { next, config: { publicUrl, operator } }: { next: string | null; config: MailSettings },
 ): Mail {
   const { path, ...text } = templateOf(kind, facts);
   const query = new URLSearchParams({ ...(token && { token }), ...(next !== null && { next }) }).toString();
-  const content: EmailText = { ...text, link: `${publicUrl}${path}${query && `?${query}`}` };
-  const paragraphs = [...content.before, content.link, ...content.after, 'MIR'];
+  const content: EmailText = {
+    ...text,
+    link: `${publicUrl}${path}${query && `?${query}`}`,
+    sender: senderOf(operator),
+  };
+  const paragraphs = [...content.before, content.link, ...content.after, content.sender.join('\n')];
   return { to, subject: content.subject, text: `${paragraphs.join('\n\n')}\n`, html: htmlOf(content) };
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
+import { contactHref } from '../../../shared/config/operator';
 import { icon, stylesheet } from './assets';
 import { Form } from './form';
 import { usePageFacts } from './page-facts';
@@ -25,6 +26,35 @@ function LoggedInAs(): VNode | null {
       <Form action={logOut} class="plain-form">
         <button class="link-button">Log out</button>
       </Form>
+    </div>
+  );
+}
+
+/** Says who operates this server, with links. Shows only what the operator has configured. */
+function OperatedBy(): VNode | null {
+  const { name, contact, privacyUrl, termsUrl } = usePageFacts().operator;
+  const links = [
+    { text: 'Contact', href: contact === null ? null : contactHref(contact) },
+    { text: 'Privacy', href: privacyUrl },
+    { text: 'Terms', href: termsUrl },
+  ].filter(({ href }) => href !== null);
+  if (name === null && links.length === 0) return null;
+  return (
+    <div class="operator">
+      {name !== null && (
+        <p>
+          Operated by <bdi>{name}</bdi>
+        </p>
+      )}
+      {links.length > 0 && (
+        <nav aria-label="Operator">
+          {links.map(({ text, href }) => (
+            <a key={text} href={href!}>
+              {text}
+            </a>
+          ))}
+        </nav>
+      )}
     </div>
   );
 }
@@ -67,6 +97,7 @@ export function Layout({ title, wide = false, nav = [], children }: LayoutProps)
             MIR is a registry of people’s participation history. It stores the events that platforms report. Other
             platforms see only totals, and only after you connect them.
           </p>
+          <OperatedBy />
         </footer>
       </body>
     </html>

@@ -1,6 +1,7 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { MailConfig } from '../../../shared/config/config';
+import { NO_OPERATOR, type OperatorConfig } from '../../../shared/config/operator';
 
 /** Facts about the request that any component may need. */
 export interface PageFacts {
@@ -15,6 +16,8 @@ export interface PageFacts {
   mails: MailConfig['kind'];
   /** Name of the OpenID Connect provider that people can log in with. Null if no provider is configured. */
   provider: string | null;
+  /** Who operates this server. The footer shows it. */
+  operator: OperatorConfig;
 }
 
 export const PageFactsContext = createContext<PageFacts>({
@@ -24,6 +27,7 @@ export const PageFactsContext = createContext<PageFacts>({
   csrfToken: '',
   mails: 'off',
   provider: null,
+  operator: NO_OPERATOR,
 });
 
 export function usePageFacts(): PageFacts {

@@ -51,7 +51,7 @@ function locationOf(target: { redirect: string } | { leaveTo: URL }): string {
 
 /** Turns the result of a page's handler into an HTTP response with the headers common to all pages. */
 function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor, read, staff }: RequestState): Answer {
-  const { publicUrl, mail, oidc } = ctx.config;
+  const { publicUrl, mail, oidc, operator } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
   const headers: ResponseHeaders = { ...securityHeaders(publicUrl, { tokenInUrl, formAction }), ...page.headers };
   const cookies = [...(visitor.cookie ? [visitor.cookie] : []), ...read.cookies, ...(page.cookies ?? [])];
@@ -69,6 +69,7 @@ function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor,
     csrfToken: csrfTokenOf(ctx.secrets, { sessionId: sessionIdOf({ staff, read }), visitor: visitor.id }),
     mails: mail.kind,
     provider: oidc?.name ?? null,
+    operator,
     signedInAs: (staff ?? read.session)?.email ?? null,
     ...(staff ? { home: PORTAL, logOut: PORTAL_LOG_OUT } : { home: '/account', logOut: '/logout' }),
   });

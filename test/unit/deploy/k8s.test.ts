@@ -35,6 +35,12 @@ const secretPairs = Object.fromEntries(
   [...secrets.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]),
 );
 
+/** The settings that the example overlay adds to the base. */
+const overlaySettings = parse(file('overlays/example/kustomization.yaml')[0].patches[0].patch).data as Record<
+  string,
+  string
+>;
+
 describe('Kubernetes manifests', () => {
   it.each(pods)(
     'runs %s as a non-root user with a read-only file system, limited memory, and no privileges or token',
@@ -63,7 +69,7 @@ describe('Kubernetes manifests', () => {
   });
 
   it('provides valid production settings through a ConfigMap and a Secret', () => {
-    const env = { ...config.data, ...secretPairs, MAIL_FROM: 'MIR <mir@example.org>' };
+    const env = { ...config.data, ...overlaySettings, ...secretPairs };
     expect(Object.keys(env).filter((name) => !(name in SETTINGS))).toEqual([]);
     const read = readConfig(env);
     expect(read).toMatchObject({ production: true, adminToken: SECRET, subjectPepper: SECRET });
@@ -129,8 +135,8 @@ describe('Kubernetes manifests', () => {
   it('allows a process more time to stop than it needs to drain', () => {
     const { shutdownDelayMs, drainTimeoutMs } = readConfig({
       ...config.data,
+      ...overlaySettings,
       ...secretPairs,
-      MAIL_FROM: 'mir@example.org',
     });
     const drainSeconds = (shutdownDelayMs + drainTimeoutMs + FORCED_EXIT_SLACK_MS) / 1_000;
     for (const [, { spec }] of pods.slice(0, 2)) {

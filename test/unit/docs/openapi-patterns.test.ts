@@ -8,9 +8,10 @@ import { idempotencyKeyHeader, readIdempotencyKey } from '../../../api/http/idem
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { applicationInput, termsInput } from '../../../api/partners/input-schemas';
 import { reasonSchema } from '../../../api/http/schemas';
+import { NO_OPERATOR } from '../../../shared/config/operator';
 import { idempotencyKeySchema, userExternalIdSchema } from '../../../shared/domain/event';
 
-const FACTS = { publicUrl: 'https://mir.example', eventTypes: [] };
+const FACTS = { publicUrl: 'https://mir.example', operator: NO_OPERATOR, eventTypes: [] };
 const ajv = new Ajv2020({ strict: false });
 ajv.addFormat('email', true);
 ajv.addFormat('uri', true);

@@ -5,6 +5,7 @@ import { PROBLEMS } from '../../../api/http/problems';
 import { buildOpenApi } from '../../../api/openapi/build-openapi';
 import { BARE_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { welcome } from '../../../deploy/local/welcome';
+import { NO_OPERATOR } from '../../../shared/config/operator';
 import { projectRoot } from '../../../shared/project';
 
 const root = projectRoot();
@@ -21,7 +22,7 @@ const bareIn = (text: string): string[] => text.match(BARE) ?? [];
 
 const openApi = buildOpenApi(
   { partner: PARTNER_ROUTES, bare: BARE_ROUTES },
-  { publicUrl: 'https://mir.example', eventTypes: ['mir.transaction.completed'] },
+  { publicUrl: 'https://mir.example', operator: NO_OPERATOR, eventTypes: ['mir.transaction.completed'] },
 );
 
 const documents: [string, string][] = [

@@ -242,6 +242,7 @@ describe('GET /v1/partners/me', () => {
       environment: 'test',
       plan: 'ENTERPRISE',
       suspended: false,
+      operator: { name: null, contact: null, privacyUrl: null, termsUrl: null },
     });
     expect(body).not.toHaveProperty('contactEmail');
   });

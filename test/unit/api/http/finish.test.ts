@@ -2,13 +2,14 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import express from 'express';
 import { type Answer, finish, openExchange } from '../../../../api/http/finish';
 import { PublicError } from '../../../../api/http/public-error';
+import { NO_OPERATOR } from '../../../../shared/config/operator';
 import { createLog } from '../../../../shared/log';
 import { listen } from '../../../../shared/process/listen';
 
 const draining = { now: false };
 const deps = {
   draining,
-  config: { publicUrl: 'https://mir.example' },
+  config: { publicUrl: 'https://mir.example', operator: NO_OPERATOR },
   log: createLog('silent', 'test'),
 } as Parameters<typeof finish>[0];
 

@@ -8,9 +8,13 @@ import { blocked, scopeMissing } from '../../../../shared/authz/rejections';
 import { MirError, overloaded, storeUnavailable } from '../../../../shared/errors';
 
 /** Converts an error into a problem, and returns the problem and the log output. */
-function convert(error: unknown) {
+function convert(error: unknown, contact: string | null = null) {
   const lines: string[] = [];
-  const problem = problemOf(error, 'request-1', pino({ base: null }, { write: (line: string) => lines.push(line) }));
+  const problem = problemOf(error, {
+    requestId: 'request-1',
+    log: pino({ base: null }, { write: (line: string) => lines.push(line) }),
+    contact,
+  });
   return { problem, log: lines.join('') };
 }
 
@@ -86,5 +90,25 @@ describe('publicDetail', () => {
     expect(publicDetail(storeUnavailable(new Error('10.0.0.7')))).toBe(
       'The database did not respond. Try again in a few seconds.',
     );
+  });
+});
+
+describe('the contact of the operator', () => {
+  const CONTACT = 'support@mir.example';
+  const REACH = ' You can reach the operator at support@mir.example.';
+
+  it.each([
+    ['an unexpected error', new Error('secret')],
+    ['a suspended partner', new MirError('PARTNER_SUSPENDED', 'suspended')],
+    ['a missing plan', new MirError('ENTERPRISE_REQUIRED', 'no plan')],
+    ['a detail that says to ask the operator', new PublicError('CONFLICT', 'No email. Ask its operator to set it up.')],
+  ])('is in the detail of %s', (_what, error) => {
+    const { detail } = convert(error).problem;
+    expect(convert(error, CONTACT).problem.detail).toBe(detail + REACH);
+  });
+
+  it('is not in other details', () => {
+    const errors = [new MirError('NOT_FOUND', 'gone'), new PublicError('NOT_FOUND', 'GET /operator does not exist.')];
+    for (const error of errors) expect(convert(error, CONTACT).problem.detail).toBe(convert(error).problem.detail);
   });
 });

@@ -2,6 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { readConfig, SettingsError } from '../../../../shared/config/config';
 
 const PEPPER = 'a-pepper-of-at-least-32-characters';
+const OPERATOR = {
+  OPERATOR_NAME: 'Harbour Association',
+  OPERATOR_CONTACT: 'support@mir.example',
+  PRIVACY_URL: 'https://mir.example/privacy',
+  TERMS_URL: 'https://mir.example/terms',
+};
 const GOOD = { MONGO_URL: 'mongodb://127.0.0.1/mir', REDIS_URL: 'redis://127.0.0.1' };
 
 /** Returns the error message for these settings. */
@@ -127,6 +133,7 @@ describe('readConfig', () => {
         SUBJECT_PEPPER: PEPPER,
         SMTP_URL: 'smtps://u:p@mail.example',
         MAIL_FROM: 'mir@mir.example',
+        ...OPERATOR,
       },
       { kind: 'smtp', url: 'smtps://u:p@mail.example', from: 'mir@mir.example' },
     ],
@@ -136,6 +143,53 @@ describe('readConfig', () => {
 
   it('requires MAIL_FROM with SMTP_URL', () => {
     expect(rejection({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
+  });
+
+  it('requires all operator settings in production with email, and lists every missing one with its fix', () => {
+    const production = { ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER };
+    const mail = { SMTP_URL: 'smtp://mail.example', MAIL_FROM: 'mir@mir.example' };
+    expect(rejection({ ...production, ...mail })).toMatchInlineSnapshot(`
+"MIR cannot start: 4 settings are invalid.
+  - OPERATOR_NAME: is required in production with SMTP_URL, which turns on pages for people. Set the name of the person or organization that operates this server.
+  - OPERATOR_CONTACT: is required in production with SMTP_URL, which turns on pages for people. Set an email address or an https URL where people and partners reach you.
+  - PRIVACY_URL: is required in production with SMTP_URL, which turns on pages for people. Set the URL of your privacy policy.
+  - TERMS_URL: is required in production with SMTP_URL, which turns on pages for people. Set the URL of your terms of service.
+Settings are environment variables. See deploy/docs/settings.md for all of them."
+`);
+    for (const name of Object.keys(OPERATOR)) {
+      const message = rejection({ ...production, ...mail, ...OPERATOR, [name]: '' });
+      expect([...message.matchAll(/^ {2}- (\w+):/gm)].map(([, setting]) => setting)).toEqual([name]);
+    }
+    const missing = { name: null, contact: null, privacyUrl: null, termsUrl: null };
+    expect(readConfig(production).operator).toEqual(missing);
+    expect(readConfig({ ...GOOD, ...mail }).operator).toEqual(missing);
+    expect(readConfig({ ...production, ...mail, ...OPERATOR }).operator).toEqual({
+      name: 'Harbour Association',
+      contact: 'support@mir.example',
+      privacyUrl: 'https://mir.example/privacy',
+      termsUrl: 'https://mir.example/terms',
+    });
+  });
+
+  it.each([
+    ['OPERATOR_NAME', ' ', /OPERATOR_NAME: /],
+    ['OPERATOR_NAME', 'Two\nlines', /OPERATOR_NAME: Must not contain control/],
+    [
+      'OPERATOR_CONTACT',
+      'call us',
+      /OPERATOR_CONTACT: must be an email address, such as .* or a URL that starts with https:/,
+    ],
+    ['OPERATOR_CONTACT', 'http://mir.example/help', /OPERATOR_CONTACT: must be/],
+    ['OPERATOR_CONTACT', 'a@mir.example?bcc=b@mir.example', /OPERATOR_CONTACT: must be/],
+    ['PRIVACY_URL', 'javascript:alert(1)', /PRIVACY_URL: must be a URL that starts with https:\/\/ or http:\/\//],
+    ['TERMS_URL', 'mir.example/terms', /TERMS_URL: must be a URL/],
+  ])('rejects %s=%j', (name, value, problem) => {
+    expect(rejection({ ...GOOD, [name]: value })).toMatch(problem);
+  });
+
+  it('accepts an https URL as the contact', () => {
+    const OPERATOR_CONTACT = 'https://mir.example/help';
+    expect(readConfig({ ...GOOD, OPERATOR_CONTACT }).operator.contact).toBe(OPERATOR_CONTACT);
   });
 
   it.each(['127.0.0.1', '0.0.0.0', '192.0.2.1', '::', '::1', 'fd00::2', 'localhost'])(
