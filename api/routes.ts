@@ -32,6 +32,7 @@ import { getDeadLetterRoute } from './admin/get-dead-letter';
 import { listDeadLettersRoute } from './admin/list-dead-letters';
 import { replayDeadLetterRoute } from './admin/replay-dead-letter';
 import { submitApplicationRoute } from './partners/submit-application';
+import { getApplicationStatusRoute } from './partners/get-application-status';
 import { approveApplicationRoute } from './partners/approve-application';
 import { getPartnerRoute } from './partners/get-partner';
 import { listApplicationsRoute } from './partners/list-applications';
@@ -134,6 +135,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   listRejectedEventsRoute,
   listEventTypesRoute,
   submitApplicationRoute,
+  getApplicationStatusRoute,
   createInviteRoute,
   createLinkCodeRoute,
   getLinkStatusRoute,

@@ -1,9 +1,10 @@
 import { newId } from '../../shared/domain/ids';
 import { INVITATION_DAYS } from '../../shared/domain/mailed-link';
 import type { MemberRole, OperatorRole } from '../../shared/domain/roles';
-import { MAX_WAITING_MAILS, wakeUpMails } from '../../shared/mails/notify-partner';
+import { requireMailSpace, wakeUpMails } from '../../shared/mails/notify-partner';
 import type { MemberInvitationDoc, OrganizationId } from '../../shared/store/members';
-import { overloaded } from '../../shared/errors';
+import type { StaffMail } from '../../shared/store/queued-mails';
+import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
@@ -13,6 +14,9 @@ import { partnerOfOrganization } from './change-members';
 const DAY_MS = 24 * 3_600_000;
 /** Maximum number of open invitations of an organization. */
 const MAX_INVITATIONS = 50;
+
+/** Who invites, if neither a person nor the operator is named. */
+export const UNNAMED_OPERATOR = 'The operator of this MIR server';
 
 export type InviteDeps = Pick<ApiContext, 'store' | 'config' | 'log' | 'mailQueue'>;
 
@@ -26,18 +30,15 @@ export interface NewInvitation {
 }
 
 /**
- * Invites an address, and queues the email. Replaces an earlier invitation of the same address. Throws 409 if too many
- * invitations are open, or if this server sends no email.
+ * Inserts an invitation, its audit entry and its email in a transaction. Pass `mailId` to `wakeUpMails` after the
+ * commit.
  */
-export async function inviteMember(
-  { store, config, log, mailQueue }: InviteDeps,
+export async function insertInvitation(
+  { store }: Pick<InviteDeps, 'store'>,
   { organization, email, role, invitedBy }: NewInvitation,
-  auditContext: AuditContext,
-): Promise<MemberInvitationDoc> {
-  if (config.mail.kind === 'off') {
-    throw new PublicError('CONFLICT', 'This MIR server sends no email. Ask its operator to set SMTP_URL.');
-  }
-  if ((await store.queuedMails.count()) >= MAX_WAITING_MAILS) throw overloaded('MAILS_FULL', 60);
+  { reason, auditContext }: { reason: Exclude<StaffMail['reason'], 'STAFF_RESET'>; auditContext: AuditContext },
+  session: StoreSession,
+): Promise<{ invitation: MemberInvitationDoc; mailId: string }> {
   const { at } = auditContext;
   const invitation: MemberInvitationDoc = {
     _id: newId('ivt'),
@@ -49,22 +50,40 @@ export async function inviteMember(
     createdAt: at,
     expiresAt: new Date(at.getTime() + INVITATION_DAYS * DAY_MS),
   };
-  const mail = { _id: newId('mail'), reason: 'INVITATION', recipientId: invitation._id } as const;
-  await transaction({ store }, async (session) => {
-    await store.memberInvitations.put(invitation, session);
-    if ((await store.memberInvitations.count(organization, session)) > MAX_INVITATIONS) {
+  const mailId = newId('mail');
+  await store.memberInvitations.put(invitation, session);
+  const facts = {
+    partnerId: partnerOfOrganization(organization),
+    action: 'member.invited',
+    target: invitation._id,
+    after: { role },
+  };
+  await store.audit.append(auditEntry(auditContext, facts), session);
+  await store.queuedMails.insert({ _id: mailId, reason, recipientId: invitation._id }, at, session);
+  return { invitation, mailId };
+}
+
+/**
+ * Invites an address, and queues the email. Replaces an earlier invitation of the same address. Throws 409 if too many
+ * invitations are open, or if this server sends no email.
+ */
+export async function inviteMember(
+  { store, config, log, mailQueue }: InviteDeps,
+  newInvitation: NewInvitation,
+  auditContext: AuditContext,
+): Promise<MemberInvitationDoc> {
+  if (config.mail.kind === 'off') {
+    throw new PublicError('CONFLICT', 'This MIR server sends no email. Ask its operator to set SMTP_URL.');
+  }
+  await requireMailSpace({ store });
+  const { invitation, mailId } = await transaction({ store }, async (session) => {
+    const inserted = await insertInvitation({ store }, newInvitation, { reason: 'INVITATION', auditContext }, session);
+    if ((await store.memberInvitations.count(newInvitation.organization, session)) > MAX_INVITATIONS) {
       throw new PublicError('CONFLICT', `At most ${MAX_INVITATIONS} invitations can be open. Withdraw one first.`);
     }
-    const facts = {
-      partnerId: partnerOfOrganization(organization),
-      action: 'member.invited',
-      target: invitation._id,
-      after: { role },
-    };
-    await store.audit.append(auditEntry(auditContext, facts), session);
-    await store.queuedMails.insert(mail, at, session);
+    return inserted;
   });
-  await wakeUpMails({ mailQueue, log }, [mail._id]);
+  await wakeUpMails({ mailQueue, log }, [mailId]);
   return invitation;
 }
 

@@ -20,6 +20,14 @@ export const FIRST_KEY_NAME = 'First key';
 /** `newTag` lets tests force collisions of partner tags. */
 export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => string };
 
+/** What an admission stores in its transaction, besides the partner. Repeated if the transaction is. */
+interface AdmitSteps {
+  /** Stores the application. */
+  approve: (partnerId: PartnerId, session: StoreSession) => Promise<ApplicationDoc>;
+  /** Runs once the partner is stored. */
+  welcome?: (partner: PartnerDoc, session: StoreSession) => Promise<void>;
+}
+
 /**
  * Creates a partner from an application. One transaction stores the application (`approve`), the partner with one key
  * per environment, and the audit entries. Returns the keys, of which only hashes are stored. If the partner tag is in
@@ -29,7 +37,7 @@ export async function admitPartner(
   { store, config, newTag = newPartnerTag }: AdmitDeps,
   terms: TermsInput,
   auditContext: AuditContext,
-  approve: (partnerId: PartnerId, session: StoreSession) => Promise<ApplicationDoc>,
+  { approve, welcome }: AdmitSteps,
 ): Promise<IssuedKeys> {
   for (let attempt = 1; attempt <= MAX_TAG_ATTEMPTS; attempt += 1) {
     const tag = newTag();
@@ -70,6 +78,7 @@ export async function admitPartner(
       await store.audit.append(auditEntry(auditContext, approved), session);
       const created = { partnerId, action: 'partner.created', target: partnerId, after: auditedFacts(partner) };
       await store.audit.append(auditEntry(auditContext, created), session);
+      await welcome?.(partner, session);
     };
     try {
       await transaction({ store }, admit);

@@ -1,5 +1,6 @@
-import { newId } from '../../shared/domain/ids';
+import { newId, type PartnerId } from '../../shared/domain/ids';
 import type { ApplicationDoc } from '../../shared/store/applications';
+import type { StoreSession } from '../../shared/store/store';
 import type { AuditContext } from '../db/audit-context';
 import { type AdmitDeps, admitPartner } from './admit-partner';
 import type { ApplicationInput, TermsInput } from './input-schemas';
@@ -12,7 +13,7 @@ export function createPartner(
   terms: TermsInput,
   auditContext: AuditContext,
 ): Promise<IssuedKeys> {
-  return admitPartner(deps, terms, auditContext, async (partnerId, session) => {
+  const approve = async (partnerId: PartnerId, session: StoreSession): Promise<ApplicationDoc> => {
     const application: ApplicationDoc = {
       _id: newId('app'),
       ...input,
@@ -23,5 +24,6 @@ export function createPartner(
     };
     await deps.store.applications.insert(application, session);
     return application;
-  });
+  };
+  return admitPartner(deps, terms, auditContext, { approve });
 }

@@ -12,6 +12,9 @@ export const applicationSchema = z
     name: z.string(),
     website: z.string(),
     contactEmail: z.string(),
+    addressConfirmedAt: time
+      .nullable()
+      .describe('When someone opened the link that was emailed to the contact address. Null if nobody did.'),
     useCase: z.string(),
     status: applicationStatusSchema,
     reason: z.string().nullable(),
@@ -23,12 +26,14 @@ export const applicationSchema = z
 export type PresentedApplication = z.infer<typeof applicationSchema>;
 
 export function presentApplication(application: ApplicationDoc): PresentedApplication {
-  const { _id, name, website, contactEmail, useCase, status, reason, partnerId, createdAt, decidedAt } = application;
+  const { _id, name, website, contactEmail, useCase, status, reason, partnerId } = application;
+  const { createdAt, decidedAt, addressConfirmedAt } = application;
   return {
     applicationId: _id,
     name,
     website,
     contactEmail,
+    addressConfirmedAt: addressConfirmedAt?.toISOString() ?? null,
     useCase,
     status,
     reason: reason ?? null,

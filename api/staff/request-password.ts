@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { newId } from '../../shared/domain/ids';
-import { overloaded } from '../../shared/errors';
-import { MAX_WAITING_MAILS, wakeUpMails } from '../../shared/mails/notify-partner';
+import { requireMailSpace, wakeUpMails } from '../../shared/mails/notify-partner';
 import type { ApiContext } from '../context';
 import { storeWrite } from '../db/transaction';
 import { noQuery } from '../http/no-query';
@@ -20,7 +19,7 @@ export async function requestPassword(ctx: ApiContext, email: string, ip: string
     throw new PublicError('CONFLICT', 'This MIR server sends no email. Ask its operator to invite you again.');
   }
   await countEmail(ctx, ip, email);
-  if ((await store.queuedMails.count()) >= MAX_WAITING_MAILS) throw overloaded('MAILS_FULL', 60);
+  await requireMailSpace({ store });
   const account = await store.staff.byEmail(email);
   if (!account) return;
   const mail = { _id: newId('mail'), reason: 'STAFF_RESET', recipientId: account._id } as const;

@@ -1,5 +1,6 @@
 import { errorTypePage, guidePage } from './guide/guide-page';
 import { OPERATOR_PAGES } from './console/log-in';
+import { confirm, confirmPage } from './applications/confirm';
 import { accountPage } from './account/account';
 import { deleteIdentity, deletePage } from './account/delete';
 import { disconnect, disconnectPage } from './account/disconnect';
@@ -41,6 +42,8 @@ export const PAGES: readonly Page[] = [
   resetPage,
   reset,
   outboxPage,
+  confirmPage,
+  confirm,
   codePage,
   submitCode,
   invitePage,

@@ -5,11 +5,12 @@ import { approvePendingApplication } from '../../api/partners/approve-applicatio
 import { applicationInput, termsInput } from '../../api/partners/input-schemas';
 import { reasonSchema } from '../../api/http/schemas';
 import { pageOfApplications, readApplication } from '../../api/partners/list-applications';
+import type { PresentedApplication } from '../../api/partners/present-application';
 import { rejectPendingApplication } from '../../api/partners/reject-application';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import { operate, paged } from './command';
 import type { Shell } from './shell';
-import { pageTable, secrets, sheet } from './print';
+import { pageTable, printable, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
 /** Adds `applications list` and `applications show`. */
@@ -24,15 +25,20 @@ export function addApplicationCommands(applications: Command, shell: Shell): voi
         command,
         (ctx) => pageOfApplications(ctx, options),
         (page) =>
-          pageTable(page, ['application', 'status', 'name', 'website', 'contact', 'partner', 'created'], (one) => [
-            one.applicationId,
-            one.status,
-            one.name,
-            one.website,
-            one.contactEmail,
-            one.partnerId,
-            one.createdAt,
-          ]),
+          pageTable(
+            page,
+            ['application', 'status', 'name', 'website', 'contact', 'confirmed', 'partner', 'created'],
+            (one) => [
+              one.applicationId,
+              one.status,
+              one.name,
+              one.website,
+              one.contactEmail,
+              one.addressConfirmedAt,
+              one.partnerId,
+              one.createdAt,
+            ],
+          ),
       ),
     );
   applications
@@ -41,6 +47,15 @@ export function addApplicationCommands(applications: Command, shell: Shell): voi
     .action(async (applicationId: string, _options: object, command: Command) =>
       operate(shell, command, (ctx) => readApplication(ctx, applicationId), sheet),
     );
+}
+
+/** Returns a warning if an approval would invite an address that nobody has confirmed, and otherwise nothing. */
+function warningBefore({ status, contactEmail, addressConfirmedAt }: PresentedApplication): string {
+  if (status !== 'PENDING' || addressConfirmedAt !== null) return '';
+  return printable(
+    `Warning: nobody has confirmed ${contactEmail}. Anyone who reads this mailbox can become the first administrator.\n` +
+      'Check the address with the applicant.\n',
+  );
 }
 
 /** Adds `partners apply`, `partners approve` and `partners reject`. */
@@ -56,15 +71,17 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
       operate(
         shell,
         command,
-        ({ store }, auditContext) =>
-          submitApplication({ store }, validate(applicationInput, options, 'command line'), auditContext),
+        (ctx, auditContext) =>
+          submitApplication(ctx, validate(applicationInput, options, 'command line'), auditContext),
         ({ applicationId }) =>
           `Submitted ${applicationId}. To approve it: mir partners approve ${applicationId} --plan STANDARD`,
       ),
     );
 
   withTerms(
-    partners.command('approve <applicationId>').description('approve an application and show the new API keys once'),
+    partners
+      .command('approve <applicationId>')
+      .description('approve an application, show the new API keys once, and invite its first administrator by email'),
     {
       planRequired: true,
     },
@@ -74,13 +91,14 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
       operate(
         shell,
         command,
-        (ctx, auditContext) =>
-          approvePendingApplication(
-            ctx,
-            applicationId,
-            validate(termsInput, termsOf(options), 'command line'),
-            auditContext,
-          ),
+        async (ctx, auditContext) => {
+          const terms = validate(termsInput, termsOf(options), 'command line');
+          const sendsMail = ctx.config.mail.kind !== 'off';
+          if (sendsMail) shell.err(warningBefore(await readApplication(ctx, applicationId)));
+          const issued = await approvePendingApplication(ctx, applicationId, terms, auditContext);
+          if (!sendsMail) shell.err('MIR sent no email, because SMTP_URL is not set. Tell the applicant yourself.\n');
+          return issued;
+        },
         ({ partnerId, liveApiKey, testApiKey }) =>
           secrets({ partner: partnerId, 'live key': liveApiKey, 'test key': testApiKey }),
       ),
@@ -89,14 +107,14 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
   partners
     .command('reject <applicationId>')
     .description('reject an application permanently')
-    .option('--reason <text>', 'reason to record in the audit log')
+    .option('--reason <text>', 'reason to record in the audit log and to send to the applicant')
     .action(async (applicationId: string, options: { reason?: string }, command: Command) =>
       operate(
         shell,
         command,
-        ({ store }, auditContext) => {
+        (ctx, auditContext) => {
           const reason = validate(reasonSchema.optional(), options.reason, 'reason');
-          return rejectPendingApplication({ store }, applicationId, { reason }, auditContext);
+          return rejectPendingApplication(ctx, applicationId, { reason }, auditContext);
         },
         (application) => `Rejected ${application.applicationId}.`,
       ),

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { emailSchema } from '../../api/http/schemas';
 import { validate } from '../../api/http/validate';
 import { changeMember } from '../../api/members/change-members';
-import { inviteMember } from '../../api/members/invite-member';
+import { inviteMember, UNNAMED_OPERATOR } from '../../api/members/invite-member';
 import { pageOfMembers } from '../../api/members/list-members';
 import { presentInvitation } from '../../api/members/member-schemas';
 import { readPartner } from '../../api/partners/get-partner';
@@ -78,7 +78,7 @@ export function addMemberCommands(members: Command, shell: Shell): void {
     .action(async (options: WhoseOptions & { role?: Role }, command: Command) => {
       rejectUsage(command, [whoseProblem(options), roleProblem(options.role, options)]);
       const email = validate(emailSchema, await readValue(shell, command, 'the email address'), 'email');
-      const invitedBy = (name: string | undefined): string => name ?? 'The operator of this MIR server';
+      const invitedBy = (name: string | undefined): string => name ?? UNNAMED_OPERATOR;
       await operate(
         shell,
         command,

@@ -4,3 +4,5 @@ export const VERIFY_LINK_HOURS = 24;
 export const INVITATION_DAYS = 7;
 /** Lifetime of the link for choosing a new password. */
 export const RESET_LINK_MINUTES = 60;
+/** How long after an application its contact address can be confirmed. */
+export const APPLICATION_LINK_DAYS = 7;

@@ -1,6 +1,6 @@
 import type { PartnerId } from '../domain/ids';
 import { newId } from '../domain/ids';
-import { messageOf } from '../errors';
+import { messageOf, overloaded } from '../errors';
 import type { Log } from '../log';
 import type { WakeUpQueue } from '../queue/wake-up-queue';
 import type { NoticeReason } from '../store/queued-mails';
@@ -8,6 +8,15 @@ import type { Store, StoreSession } from '../store/store';
 
 /** Maximum number of emails that wait. Reached only while the mail server is down. */
 export const MAX_WAITING_MAILS = 10_000;
+
+const MAILS_FULL_RETRY_AFTER_SECONDS = 60;
+
+/** Throws 503 if too many emails are waiting. */
+export async function requireMailSpace({ store }: { store: Pick<Store, 'queuedMails'> }): Promise<void> {
+  if ((await store.queuedMails.count()) >= MAX_WAITING_MAILS) {
+    throw overloaded('MAILS_FULL', MAILS_FULL_RETRY_AFTER_SECONDS);
+  }
+}
 
 /** Wakes up the worker that sends an email. If this fails, a sweep finds the row. */
 export async function wakeUpMails(

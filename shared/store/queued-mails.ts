@@ -14,11 +14,17 @@ export interface NoticeMail {
   facts: Record<string, string>;
 }
 
-/** An email to a member or operator: an invitation, or a link to choose a new password. */
+/** An email to a member or operator: an invitation, also of a new partner's first administrator, or a link to choose a new password. */
 export interface StaffMail {
-  reason: 'INVITATION' | 'STAFF_RESET';
+  reason: 'INVITATION' | 'APPLICATION_APPROVED' | 'STAFF_RESET';
   /** ID of the invitation or account. */
   recipientId: string;
+}
+
+/** An email to the contact address of an application. */
+export interface ApplicantMail {
+  reason: 'CONFIRM_APPLICATION' | 'APPLICATION_REJECTED';
+  applicationId: string;
 }
 
 /** An email about a person's own account. */
@@ -27,7 +33,7 @@ export interface PersonMail {
   identityId: string;
 }
 
-type NewMail = PersonMail | StaffMail | NoticeMail;
+type NewMail = PersonMail | StaffMail | NoticeMail | ApplicantMail;
 
 /**
  * An email that is not sent yet. The row is the outbox. It contains no address, text or token: the worker reads the
@@ -58,6 +64,7 @@ const schema = new Schema<QueuedMailDoc>(
     identityId: String,
     recipientId: String,
     memberStaffId: String,
+    applicationId: String,
     reason: String,
     facts: Schema.Types.Mixed,
     next: String,

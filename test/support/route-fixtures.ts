@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { UnrecoverableError, Worker } from 'bullmq';
+import { applicantSecret, confirmedApplication, type SubmittedApplication, submittedApplication } from './applications';
 import { anApplication } from './partners';
 import { type IdentityId, tenantOf } from '../../shared/domain/ids';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
@@ -44,7 +45,10 @@ export interface Prepared {
   /**
    * Tokens from emailed links. Requests open the `…Shown` links and submit the forms on the pages of the `…Used` links.
    */
-  tokens: Record<'verifyShown' | 'verifyUsed' | 'resetShown' | 'resetUsed', string>;
+  tokens: Record<
+    'verifyShown' | 'verifyUsed' | 'resetShown' | 'resetUsed' | 'applicationShown' | 'applicationUsed',
+    string
+  >;
   oidc: { query: string; cookie: string };
   ids: {
     event: string;
@@ -54,6 +58,7 @@ export interface Prepared {
     approvals: string[];
     applications: string[];
     application: Record<string, unknown>;
+    confirmedApplication: SubmittedApplication;
     changedPartner: string;
     keys: string[];
     leakedKey: string;
@@ -73,6 +78,11 @@ function bodyOf({ status, body }: TestResponse): TestResponse['body'] {
 /** Signs up a new email address and returns the token for confirming it and setting a password. */
 async function mailedToken(harness: Harness): Promise<string> {
   return tokenIn(harness, await harness.ctx.auth.signUp(newEmail()));
+}
+
+/** Submits an application and returns the secret for confirming its contact address. */
+async function applicantToken(harness: Harness): Promise<string> {
+  return applicantSecret(harness, (await submittedApplication(harness)).applicationId);
 }
 
 async function logIn({ ctx }: Harness, email: string): Promise<Session> {
@@ -216,6 +226,8 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       verifyUsed: await mailedToken(h),
       resetShown: await mailedToken(h),
       resetUsed: await mailedToken(h),
+      applicationShown: await applicantToken(h),
+      applicationUsed: await applicantToken(h),
     },
     oidc: await logInAtProvider(h, provider),
     ids: {
@@ -226,6 +238,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       approvals: spawned.map(({ approvalId }) => approvalId as string),
       applications: (await Promise.all(applied)).map(({ applicationId }) => applicationId as string),
       application: anApplication({ contactEmail: newEmail() }),
+      confirmedApplication: await confirmedApplication(h),
       changedPartner: changed.partnerId,
       keys: keys.map(({ keyId }) => keyId),
       leakedKey: leaked.apiKey,

@@ -5,7 +5,7 @@ import type { Mail } from '../../shared/queue/mail-queue';
 import type { Runtime } from '../../shared/runtime';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { OPERATORS } from '../../shared/store/members';
-import type { NoticeMail, PersonMail, QueuedMailDoc, StaffMail } from '../../shared/store/queued-mails';
+import type { ApplicantMail, NoticeMail, PersonMail, QueuedMailDoc, StaffMail } from '../../shared/store/queued-mails';
 import type { StoreSession } from '../../shared/store/store';
 import { type MailContent, renderMail } from './render-mail';
 
@@ -49,6 +49,28 @@ async function toPartner(
   return staff && member && { ...content, to: staff.email };
 }
 
+function newSecret(): { token: string; hash: string } {
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  return { token, hash: createHash('sha256').update(token).digest('base64url') };
+}
+
+/** Returns the content of an email to an applicant, or null if there is nothing left to confirm. */
+async function toApplicant(
+  { store }: Deps,
+  { applicationId, reason: kind }: ApplicantMail,
+  session: StoreSession,
+): Promise<MailContent | null> {
+  const application = await store.applications.get(applicationId, session);
+  if (!application) return null;
+  const { contactEmail: to, name, reason = '', addressConfirmedAt } = application;
+  const content = { kind, to, facts: { name, applicationId, reason } };
+  if (kind === 'APPLICATION_REJECTED') return content;
+  if (addressConfirmedAt !== undefined) return null;
+  const { token, hash } = newSecret();
+  await store.applications.addAddressToken(applicationId, hash, session);
+  return { ...content, token };
+}
+
 /** Returns the content of an email to a member or operator, or null if the invitation or account no longer exists. */
 async function toStaff(
   { store }: Deps,
@@ -64,15 +86,15 @@ async function toStaff(
   const invitation = await store.memberInvitations.get(recipientId, session);
   if (!invitation) return null;
   const { organization, email: to, invitedBy } = invitation;
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  const hash = createHash('sha256').update(token).digest('base64url');
+  const { token, hash } = newSecret();
   await store.memberInvitations.addToken(invitation._id, hash, session);
   const partner = organization === OPERATORS ? null : await store.partners.get(organization, session);
-  return { kind: 'INVITATION', to, token, facts: { invitedBy, partner: partner?.name ?? '' } };
+  return { kind: reason, to, token, facts: { invitedBy, partner: partner?.name ?? '' } };
 }
 
 function contentOf(deps: Deps, row: QueuedMailDoc, session: StoreSession): Promise<MailContent | null> {
   if ('identityId' in row) return toPerson(deps, row, session);
+  if ('applicationId' in row) return toApplicant(deps, row, session);
   return 'facts' in row ? toPartner(deps, row) : toStaff(deps, row, session);
 }
 

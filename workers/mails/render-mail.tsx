@@ -1,11 +1,16 @@
 import { Fragment } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import type { Config } from '../../shared/config/config';
-import { INVITATION_DAYS, RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../shared/domain/mailed-link';
+import {
+  APPLICATION_LINK_DAYS,
+  INVITATION_DAYS,
+  RESET_LINK_MINUTES,
+  VERIFY_LINK_HOURS,
+} from '../../shared/domain/mailed-link';
 import type { Mail } from '../../shared/queue/mail-queue';
-import type { NoticeReason, StaffMail } from '../../shared/store/queued-mails';
+import type { ApplicantMail, NoticeReason, StaffMail } from '../../shared/store/queued-mails';
 
-type FactsKind = NoticeReason | StaffMail['reason'];
+type FactsKind = NoticeReason | (StaffMail | ApplicantMail)['reason'];
 type MailKind = 'VERIFY' | 'ALREADY_SIGNED_UP' | 'RESET' | FactsKind;
 
 /** What an email says, to whom. */
@@ -75,6 +80,38 @@ const FACTS_TEXTS: Record<FactsKind, (facts: Record<string, string>) => Template
     after: [
       `The link works only once and expires after ${INVITATION_DAYS} days.`,
       'If you don’t expect this invitation, ignore this email. Nothing happens then.',
+    ],
+  }),
+  CONFIRM_APPLICATION: ({ name, applicationId }) => ({
+    path: '/partners/applications/confirm',
+    subject: 'Confirm your application to MIR',
+    before: [
+      `Someone applied with this email address to make ${name} a partner of this MIR server. If this was you, open this page to confirm the address:`,
+    ],
+    after: [
+      `The link expires after ${APPLICATION_LINK_DAYS} days. Your application ID is ${applicationId}. Once the address is confirmed, you can look up the status of your application with both. We’ll email you the decision.`,
+      'If this wasn’t you, ignore this email.',
+    ],
+  }),
+  APPLICATION_REJECTED: ({ name, applicationId, reason }) => ({
+    path: '/guide',
+    subject: 'Your application to MIR was rejected',
+    before: [
+      `The operator of this MIR server rejected the application ${applicationId} to make ${name} a partner.`,
+      ...(reason ? [`Reason: ${reason}`] : []),
+      'You can apply again. The first chapter of the guide explains how:',
+    ],
+    after: [],
+  }),
+  APPLICATION_APPROVED: ({ partner }) => ({
+    path: '/portal/invitation',
+    subject: 'Your application to MIR was approved',
+    before: [
+      `${partner} is now a partner of this MIR server. You’re invited to become its first administrator. To accept, open this page:`,
+    ],
+    after: [
+      `The link works only once and expires after ${INVITATION_DAYS} days. As an administrator, you invite your colleagues and manage API keys. The operator has the first API keys and gives them to you separately.`,
+      'If you don’t expect this email, ignore it. Nobody becomes an administrator then.',
     ],
   }),
   STAFF_RESET: () => ({

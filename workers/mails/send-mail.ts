@@ -44,7 +44,8 @@ function bySmtp(url: string, from: string): { deliver: Deliver; close: () => voi
   return {
     deliver: async ({ to, subject, text, html }, id) => {
       const domain = from.replace(/^.*@|>.*$/g, '');
-      const mail = { to, subject, text, html, headers: HEADERS };
+      // An object, because a string would be parsed as a list of addresses.
+      const mail = { to: { name: '', address: to }, subject, text, html, headers: HEADERS };
       // Every attempt has the same ID, so that a server whose reply was lost can recognize the duplicate.
       await transport.sendMail({ ...mail, messageId: `<${id}@${domain}>` }).catch((error: unknown) => {
         throw redactedError(error);

@@ -10,6 +10,7 @@ import {
   MAX_WEIGHT,
 } from '../../../shared/domain/event';
 import { CODE_SECONDS } from '../../../shared/domain/link';
+import { APPLICATION_LINK_DAYS } from '../../../shared/domain/mailed-link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
 import { MEMBER_ROLE_MEANINGS, MEMBER_ROLES } from '../../../shared/domain/roles';
 import { KEY_SCOPE_MEANINGS, KEY_SCOPES } from '../../../shared/domain/scopes';
@@ -25,7 +26,7 @@ import { RECENT_LOG_IN_MS } from '../../http/require-caller';
 import { MAX_PAGE_SIZE } from '../../http/paging';
 import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
 import { BYTES_PER_UNIT, IDS_PER_UNIT, ROWS_PER_UNIT } from '../../http/price';
-import { MAX_APPLICATIONS_PER_HOUR } from '../../partners/submit-application';
+import { MAX_APPLICATION_MAILS_PER_HOUR, MAX_APPLICATIONS_PER_HOUR } from '../../partners/submit-application';
 import { WEBHOOK_MESSAGES } from '../../openapi/webhook-messages';
 import { MAX_USERS_PER_RESOLVE } from '../../resolve/resolve';
 import { UNKNOWN_INVITES } from '../links/link-by-invite';
@@ -124,6 +125,8 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     MAX_UNKNOWN_KEYS: number(MAX_UNKNOWN_KEYS_PER_ADDRESS),
     MAX_UNKNOWN_INVITES: number(UNKNOWN_INVITES.points),
     MAX_APPLICATIONS: number(MAX_APPLICATIONS_PER_HOUR),
+    MAX_APPLICATION_MAILS: number(MAX_APPLICATION_MAILS_PER_HOUR),
+    APPLICATION_LINK_DAYS: number(APPLICATION_LINK_DAYS),
     CONTROL_REQUESTS_PER_MINUTE: number(CONTROL_REQUESTS_PER_MINUTE),
     DEFAULT_QUEUE_SHARE_PERCENT: number(DEFAULT_QUEUE_SHARE_PERCENT),
     CODE_MINUTES: number(CODE_SECONDS / 60),

@@ -1,4 +1,5 @@
 import type { AgentDoc } from '../../../shared/store/agents';
+import { confirmedApplication } from '../../support/applications';
 import { anApplication } from '../../support/partners';
 import { type Authenticator, newAuthenticator } from '../../support/authenticator';
 import { insertMember, invite, newStaffEmail, totp } from '../../support/staff';
@@ -56,6 +57,13 @@ const CONTROLS: Record<string, Control> = {
   'GET /events/:eventId': READ,
   'GET /event-types': READ,
   'POST /partners/applications': { body: () => anApplication() },
+  'POST /partners/applications/status': {
+    body: () => ({ applicationId: 'app_none', contactEmail: 'ops@harbour.example' }),
+    prepare: async (h) => {
+      const { applicationId, contactEmail } = await confirmedApplication(h);
+      return { body: { applicationId, contactEmail } };
+    },
+  },
   'POST /partners/link/invite': { body: named },
   'POST /partners/link/code': { body: named },
   'GET /partners/link/status': { query: () => `?userExternalId=user-${unique()}` },

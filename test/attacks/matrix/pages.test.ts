@@ -35,6 +35,8 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff'> = {
   'POST /forgot': 'anyone',
   'GET /reset': 'anyone',
   'POST /reset': 'anyone',
+  'GET /partners/applications/confirm': 'anyone',
+  'POST /partners/applications/confirm': 'anyone',
   'GET /outbox': 'anyone',
   'GET /link': 'person',
   'POST /link': 'person',

@@ -80,6 +80,8 @@ const VALUES = new Set(
     'queueSharePercent suspended allowedReturnOrigins env',
     'scopes allowedIps expiresAt overlapSeconds includeCreated apiKey',
     // An access token for another partner is tested in access-tokens.test.ts.
+    // An application is named together with its contact address; tested in partners/applications.test.ts.
+    'applicationId',
     'email password code role environment token challengeId response id partnerId',
     'types enabled since',
   ].flatMap((names) => names.split(' ')),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { confirmedApplication, submittedApplication } from '../../../support/applications';
 import { type Harness, startHarness } from '../../../support/harness';
 import { auditOf, statusWith } from '../../../support/partners';
 import { cli } from '../../../support/cli';
@@ -36,12 +37,32 @@ describe('mir partners', () => {
     expect((await mir('applications', 'list', '--status', 'PENDING')).out).toContain(applicationId);
     const approved = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD');
     expect(approved.out).toMatch(/live key\s+mir_live_\w+\n\s+test key\s+mir_test_\w+/);
+    expect(approved.err).toMatch(/^Warning: nobody has confirmed a@shop\.example\./);
     const again = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD');
     expect(again).toMatchObject({ code: 1, out: '' });
     expect(again.err).toMatch(/^CONFLICT: .*APPROVED/);
     const late = await mir('partners', 'reject', applicationId, '--json');
     expect(late).toMatchObject({ code: 1, out: '' });
     expect(JSON.parse(late.err)).toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('shows whether the contact address is confirmed, and approves without a warning if it is', async () => {
+    const { applicationId } = await confirmedApplication(h);
+    const { addressConfirmedAt } = (await mir('applications', 'show', applicationId, '--json')).json();
+    expect(Date.parse(addressConfirmedAt)).toBeGreaterThan(0);
+    expect((await mir('applications', 'list')).out).toContain('confirmed');
+    const approved = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD', '--json');
+    expect(approved).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('says that the applicant got no email if email is off', async () => {
+    const { applicationId } = await submittedApplication(h);
+    const env = { ...h.env, PUBLIC_URL: 'https://mir.example' };
+    const approved = await cli(env, 'partners', 'approve', applicationId, '--plan', 'STANDARD');
+    expect(approved).toMatchObject({
+      code: 0,
+      err: 'MIR sent no email, because SMTP_URL is not set. Tell the applicant yourself.\n',
+    });
   });
 
   it('applies changes to the running API before the command exits', async () => {

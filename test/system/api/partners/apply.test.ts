@@ -24,6 +24,7 @@ describe('POST /partners/applications', () => {
     expect(page.body.data).toContainEqual({
       applicationId,
       ...anApplication(),
+      addressConfirmedAt: null,
       status: 'PENDING',
       reason: null,
       partnerId: null,
