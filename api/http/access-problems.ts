@@ -57,6 +57,7 @@ export const ACCESS_PROBLEMS = {
   },
   LOG_IN_FAILED: {
     status: 401,
+    headers: NO_TOKEN,
     title: 'The login failed',
     detail: 'No account has this email address and password, or the code is wrong. Check them and try again.',
     remedy:
@@ -64,6 +65,7 @@ export const ACCESS_PROBLEMS = {
   },
   SECOND_FACTOR_REQUIRED: {
     status: 401,
+    headers: NO_TOKEN,
     title: 'A code of the second factor is required',
     detail: 'The password is right. Send it again together with `code` from your authenticator app, or a backup code.',
     remedy: 'Send the request again, with the six digits of your authenticator app or an unused backup code as `code`.',

@@ -214,9 +214,7 @@ export function problemResponses(doc: RouteDoc, components: Components): Json {
     const headers: HeaderName[] = [
       'RequestId',
       ...(waits ? (['RetryAfter'] as const) : []),
-      ...((doc.auth.kind === 'key' || doc.auth.kind === 'staff') && status === 401
-        ? (['WwwAuthenticate'] as const)
-        : []),
+      ...(doc.auth.kind !== 'admin' && status === 401 ? (['WwwAuthenticate'] as const) : []),
       ...(limited ? (['RateLimit', 'RateLimitPolicy'] as const) : []),
     ];
     const response = responseOf(status, codes, headers, components);

@@ -11,7 +11,7 @@ const attemptSchema = z
     at: time,
     responseCode: z.int().nullable().describe('Null if there was no response.'),
     durationMs: z.int(),
-    error: z.string().optional().describe('An error code, such as `ECONNREFUSED` or `TimeoutError`.'),
+    error: z.string().optional().describe('An error code, such as `ENOTFOUND` or `TimeoutError`.'),
   })
   .meta({ id: 'DeliveryAttempt' });
 

@@ -5,6 +5,7 @@ import { readConfig } from '../../shared/config/config';
 import { startProgram } from '../bench/processes';
 import { createClient } from '../support/client';
 import { insertPartner } from '../support/harness';
+import { newMember } from '../support/staff';
 
 const NO_LIMITS = { eventsPerMinute: 1_000_000_000, requestsPerMinute: 1_000_000_000 };
 const ADMIN_TOKEN = 'fuzz-admin-token-0123456789abcdef0123456789';
@@ -14,6 +15,7 @@ const ORIGINS = ['https://harbour.example'];
 export interface FuzzCaller {
   name: string;
   key: string;
+  sessionToken: string;
   adminToken: string;
   /** Schemathesis options that select the operations. */
   operations: string[];
@@ -35,6 +37,9 @@ export async function openEnvironment(workDir: string) {
     TRUST_PROXY_HOPS: '1',
     PORT: '0',
     METRICS_PORT: '0',
+    // Without email, members cannot be invited.
+    SMTP_URL: 'smtp://127.0.0.1:9',
+    MAIL_FROM: 'MIR <mir@mir.example>',
     WORKER_PORT: '0',
   };
   const ctx = await createApiContext(await openRuntime(readConfig(env), 'api'));
@@ -50,18 +55,29 @@ export async function openEnvironment(workDir: string) {
     preset: 'ADMIN',
     allowedEventTypes: ['*'],
   });
+  // The requests of one caller may end the session of the other.
+  const { sessionToken } = await newMember({ ctx, client }, partner.partnerId, 'ADMINISTRATOR');
+  const { accessToken } = await newMember({ ctx, client }, other.partnerId, 'ADMINISTRATOR');
+  const others = { sessionToken, adminToken: ADMIN_TOKEN };
   const asPartner = ['--exclude-tag', 'Operator'];
   const callers: FuzzCaller[] = [
-    { name: 'partner key', key: partner.liveKey, adminToken: ADMIN_TOKEN, operations: asPartner },
+    { name: 'partner key', key: partner.liveKey, ...others, operations: asPartner },
+    {
+      name: 'member token',
+      key: accessToken,
+      ...others,
+      operations: ['--include-tag', 'Members', '--include-tag', 'Keys'],
+      shortPhases: 'fuzzing,stateful',
+    },
     {
       name: 'agent key',
       key: agent.apiKey as string,
-      adminToken: ADMIN_TOKEN,
+      ...others,
       operations: asPartner,
       shortPhases: 'fuzzing,stateful',
     },
     // Runs last, because its requests suspend partners and rotate their keys.
-    { name: 'admin token', key: partner.liveKey, adminToken: ADMIN_TOKEN, operations: ['--include-tag', 'Operator'] },
+    { name: 'admin token', key: partner.liveKey, ...others, operations: ['--include-tag', 'Operator'] },
   ];
   return {
     url,

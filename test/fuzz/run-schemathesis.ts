@@ -71,6 +71,7 @@ export async function fuzz({ python, workDir, url, seed, maxExamples, short, cal
       PYTHONPATH: folder,
       PYTHONDONTWRITEBYTECODE: '1',
       MIR_KEY: caller.key,
+      MIR_SESSION: caller.sessionToken,
       MIR_ADMIN_TOKEN: caller.adminToken,
     },
     stdio: ['ignore', 'pipe', 'inherit'],

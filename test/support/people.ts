@@ -1,3 +1,4 @@
+import { PASSWORD } from './password';
 import type { PersonMail } from '../../shared/store/queued-mails';
 import { freePort } from '../../deploy/local/ports';
 import { newId } from '../../shared/domain/ids';
@@ -8,7 +9,7 @@ import { newBrowserSession, type VisitedPage, type BrowserSession } from './brow
 import { shareHarness } from './shared-harness';
 import { waitUntil } from './wait-until';
 
-export const PASSWORD = 'correct horse battery';
+export { PASSWORD } from './password';
 
 /** Settings that every deployment with pages for people has in production. */
 const OPERATOR = {

@@ -9,7 +9,7 @@ import type { OrganizationId } from '../../shared/store/members';
 import { prepareMail } from '../../workers/mails/prepare-mail';
 import type { TestResponse } from './client';
 import type { Harness } from './harness';
-import { PASSWORD } from './people';
+import { PASSWORD } from './password';
 
 const TOTP_SECONDS = 30;
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';

@@ -1,0 +1,2 @@
+/** The password of all test accounts. */
+export const PASSWORD = 'correct horse battery';
