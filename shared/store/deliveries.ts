@@ -1,4 +1,5 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
+import { LRUCache } from 'lru-cache';
 import type { Tenant, UserRef } from '../domain/ids';
 import { type EndpointRef, MAX_OPEN_DELIVERIES, type MessageType } from '../domain/webhook';
 import { type ListPage, listPage, type Position } from './list-page';
@@ -93,6 +94,10 @@ const schema = new Schema<DeliveryDoc>(
   },
   { collection: 'webhook_deliveries', versionKey: false, strict: 'throw' },
 );
+/** How long a process remembers which endpoints are full. Meanwhile, a few more deliveries may be added. */
+const FULL_ENDPOINTS_TTL_MS = 1_000;
+const MAX_REMEMBERED_TENANTS = 1_000;
+
 schema.index({ status: 1, nextLookAt: 1 });
 schema.index({ tenant: 1, userRef: 1 });
 schema.index({ tenant: 1, endpointId: 1, createdAt: -1, _id: -1 });
@@ -109,6 +114,10 @@ export const notLeased = (now: Date) => ({ $or: [{ leaseUntil: { $exists: false 
 
 export function deliveriesStore(connection: Connection) {
   const model = connection.model<DeliveryDoc>('WebhookDelivery', schema);
+  const fullEndpoints = new LRUCache<string, Set<EndpointRef>>({
+    max: MAX_REMEMBERED_TENANTS,
+    ttl: FULL_ENDPOINTS_TTL_MS,
+  });
   return {
     model,
 
@@ -145,21 +154,23 @@ export function deliveriesStore(connection: Connection) {
       return listPage<DeliveryDoc>(model, { time: 'createdAt', indexed, filter, fromMs, after, limit });
     },
 
-    /** Returns the endpoints that have as many unfinished deliveries as they may have. */
-    async fullEndpoints(
-      tenant: Tenant,
-      endpointIds: readonly EndpointRef[],
-      session?: ClientSession,
-    ): Promise<Set<EndpointRef>> {
+    /**
+     * Returns the endpoints that have as many unfinished deliveries as they may have, as of at most
+     * `FULL_ENDPOINTS_TTL_MS` ago: counting them for each message would cost more than sending it.
+     */
+    async fullEndpoints(tenant: Tenant, endpointIds: readonly EndpointRef[]): Promise<Set<EndpointRef>> {
+      const key = [tenant, ...endpointIds].join('|');
+      const known = fullEndpoints.get(key);
+      if (known) return known;
       const ids = endpointIds.map((id) => id ?? null);
-      const counts = await model
-        .aggregate<{ _id: string | null; count: number }>([
-          { $match: { tenant, endpointId: { $in: ids }, status: { $in: UNFINISHED } } },
-          { $group: { _id: '$endpointId', count: { $sum: 1 } } },
-        ])
-        .session(session ?? null);
+      const counts = await model.aggregate<{ _id: string | null; count: number }>([
+        { $match: { tenant, endpointId: { $in: ids }, status: { $in: UNFINISHED } } },
+        { $group: { _id: '$endpointId', count: { $sum: 1 } } },
+      ]);
       const full = counts.filter(({ count }) => count >= MAX_OPEN_DELIVERIES);
-      return new Set(full.map(({ _id }) => _id ?? undefined));
+      const found = new Set(full.map(({ _id }) => _id ?? undefined));
+      fullEndpoints.set(key, found);
+      return found;
     },
 
     /** Returns unfinished deliveries that became due after `after`, longest overdue first. */

@@ -69,7 +69,7 @@ async function deliveriesOf(
   const endpoints = (await store.webhooks.ofTenant(tenant, session)).filter(isSubscribed);
   if (endpoints.length === 0) return [];
   const refs = endpoints.map(({ _id }) => endpointRefOf(tenant, _id));
-  const full = await store.deliveries.fullEndpoints(tenant, refs, session);
+  const full = await store.deliveries.fullEndpoints(tenant, refs);
   const messageId = idOf('msg', [tenant, type]);
   return endpoints.map(({ disabledAt }, n) => {
     const skipped = disabledAt !== undefined || full.has(refs[n]);

@@ -26,7 +26,7 @@ export const RETRY_AFTER_MS = [
 /** Delay before the sweep looks again at a delivery to a throttled endpoint that did not get a permit. */
 const PUT_OFF_MS = MINUTE_MS;
 /** Delays of a job that did not get a permit of an endpoint that works. Doubles with each try. */
-const FIRST_WAIT_MS = 100;
+const FIRST_WAIT_MS = 250;
 const LAST_WAIT_MS = 5 * SECOND_MS;
 /** Grace period during which the sweep leaves a retry to its own delayed job. */
 const SWEEP_SLACK_MS = MINUTE_MS;

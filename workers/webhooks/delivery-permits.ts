@@ -8,7 +8,7 @@ const MAX_IN_FLIGHT_FAILING = 4;
 /** Maximum number of concurrent deliveries to all failing endpoints in each process, so that others have free slots. */
 const MAX_IN_FLIGHT_ALL_FAILING = 64;
 /** An endpoint that fails for longer than this gets fewer concurrent deliveries. */
-const THROTTLED_AFTER_MS = 30_000;
+const THROTTLED_AFTER_MS = 5_000;
 
 class NoPermitError extends Error {}
 
