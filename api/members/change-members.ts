@@ -46,26 +46,43 @@ export async function endAccessTokens(deps: AuthorityDeps, tokens: TokensOf): Pr
   }
 }
 
+/**
+ * Throws 401 if the acting member is no longer an administrator, because of a change since the request was authorized.
+ * Without a member, an operator acts.
+ */
+export async function requireAdministrator(
+  { store }: Pick<AuthorityDeps, 'store'>,
+  organization: OrganizationId,
+  memberId: string | undefined,
+  session: StoreSession,
+): Promise<void> {
+  if (memberId === undefined) return;
+  const member = await store.members.get(organization, memberId, session);
+  if (member && isAdministrator(member.role)) return;
+  throw new PublicError('API_KEY_INVALID', 'Your role was changed in the meantime. Nothing was changed.');
+}
+
 function noSuchMember(): PublicError {
   return new PublicError('NOT_FOUND', 'Member not found. Check the ID.');
 }
 
 /**
  * Changes a member's role, or removes the member if `role` is null. The member's access tokens end at once. Throws 409
- * for the last administrator.
+ * for the last administrator, and 401 if the acting member is no longer one.
  */
 export async function changeMember(
   deps: AuthorityDeps,
   organization: OrganizationId,
   memberId: AccessTokenDoc['memberId'],
   role: MemberRole | OperatorRole | null,
-  auditContext: AuditContext,
+  { auditContext, actingMemberId }: { auditContext: AuditContext; actingMemberId?: string | undefined },
 ): Promise<MemberDoc> {
   const { store } = deps;
   const partnerId = partnerOfOrganization(organization);
   const change = async (session: StoreSession): Promise<MemberDoc> => {
     const before = await store.members.get(organization, memberId, session);
     if (!before) throw noSuchMember();
+    await requireAdministrator({ store }, organization, actingMemberId, session);
     if (before.role === role) return before;
     const administrators = Number(role !== null && isAdministrator(role)) - Number(isAdministrator(before.role));
     const delta = { members: role === null ? -1 : 0, administrators };

@@ -20,7 +20,12 @@ export const createInvitationRoute = route({
   problems: ['CONFLICT'],
   handle: async ({ ctx, caller, requestId, body }) => {
     const { partnerId, member } = caller.admission.credential;
-    const invitation = { organization: partnerId, ...body, invitedBy: member?.name ?? '' };
+    const invitation = {
+      organization: partnerId,
+      ...body,
+      invitedBy: member?.name ?? '',
+      invitingMemberId: member?.memberId,
+    };
     const invited = await inviteMember(ctx, invitation, auditContextForCaller({ caller, requestId }));
     return { status: 201, body: presentInvitation(invited) };
   },

@@ -9,7 +9,7 @@ import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { PublicError } from '../http/public-error';
-import { partnerOfOrganization } from './change-members';
+import { partnerOfOrganization, requireAdministrator } from './change-members';
 
 const DAY_MS = 24 * 3_600_000;
 /** Maximum number of open invitations of an organization. */
@@ -27,6 +27,8 @@ export interface NewInvitation {
   role: MemberRole | OperatorRole;
   /** Name of the person or organization that invites, for the email. */
   invitedBy: string;
+  /** The member who invites. Absent for an operator. */
+  invitingMemberId?: string | undefined;
 }
 
 /**
@@ -65,7 +67,7 @@ export async function insertInvitation(
 
 /**
  * Invites an address, and queues the email. Replaces an earlier invitation of the same address. Throws 409 if too many
- * invitations are open, or if this server sends no email.
+ * invitations are open, or if this server sends no email, and 401 if the inviting member is no longer an administrator.
  */
 export async function inviteMember(
   { store, config, log, mailQueue }: InviteDeps,
@@ -77,6 +79,7 @@ export async function inviteMember(
   }
   await requireMailSpace({ store });
   const { invitation, mailId } = await transaction({ store }, async (session) => {
+    await requireAdministrator({ store }, newInvitation.organization, newInvitation.invitingMemberId, session);
     const inserted = await insertInvitation({ store }, newInvitation, { reason: 'INVITATION', auditContext }, session);
     if ((await store.memberInvitations.count(newInvitation.organization, session)) > MAX_INVITATIONS) {
       throw new PublicError('CONFLICT', `At most ${MAX_INVITATIONS} invitations can be open. Withdraw one first.`);

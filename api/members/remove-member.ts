@@ -23,8 +23,9 @@ export const removeMemberRoute = route({
   },
   problems: ['NOT_FOUND', 'LAST_ADMINISTRATOR'],
   handle: async ({ ctx, caller, requestId, params }) => {
-    const { partnerId } = caller.admission.credential;
-    await changeMember(ctx, partnerId, params.id, null, auditContextForCaller({ caller, requestId }));
+    const { partnerId, member: acting } = caller.admission.credential;
+    const by = { auditContext: auditContextForCaller({ caller, requestId }), actingMemberId: acting?.memberId };
+    await changeMember(ctx, partnerId, params.id, null, by);
     return { status: 200, body: { removed: true } };
   },
 });

@@ -22,9 +22,9 @@ export const updateMemberRoute = route({
   answers: { 200: { description: 'The member', schema: memberSchema } },
   problems: ['NOT_FOUND', 'LAST_ADMINISTRATOR'],
   handle: async ({ ctx, caller, requestId, params, body }) => {
-    const { partnerId } = caller.admission.credential;
-    const auditContext = auditContextForCaller({ caller, requestId });
-    const member = await changeMember(ctx, partnerId, params.id, body.role, auditContext);
+    const { partnerId, member: acting } = caller.admission.credential;
+    const by = { auditContext: auditContextForCaller({ caller, requestId }), actingMemberId: acting?.memberId };
+    const member = await changeMember(ctx, partnerId, params.id, body.role, by);
     const account = await ctx.store.staff.get(member.staffId);
     if (!account) throw new PublicError('NOT_FOUND', 'Member not found. Check the ID.');
     return { status: 200, body: presentMember(member, account) };

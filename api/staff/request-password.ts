@@ -6,12 +6,13 @@ import { storeWrite } from '../db/transaction';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
+import { withMinimumDuration } from '../http/with-minimum-duration';
 import { emailSchema } from '../http/schemas';
 import { countEmail } from './throttles';
 
 /**
- * Sends an email with which to choose a new password, if an account has this address. Counts the attempt. Throws 409 if
- * this server sends no email.
+ * Sends an email with which to choose a new password, if an account has this address. Takes the same time whether or not
+ * there is one. Counts the attempt. Throws 409 if this server sends no email.
  */
 export async function requestPassword(ctx: ApiContext, email: string, ip: string): Promise<void> {
   const { store, config } = ctx;
@@ -20,6 +21,11 @@ export async function requestPassword(ctx: ApiContext, email: string, ip: string
   }
   await countEmail(ctx, ip, email);
   await requireMailSpace({ store });
+  await withMinimumDuration(queueReset(ctx, email));
+}
+
+async function queueReset(ctx: ApiContext, email: string): Promise<void> {
+  const { store } = ctx;
   const account = await store.staff.byEmail(email);
   if (!account) return;
   const mail = { _id: newId('mail'), reason: 'STAFF_RESET', recipientId: account._id } as const;

@@ -101,7 +101,7 @@ export function addMemberCommands(members: Command, shell: Shell): void {
         command,
         async (ctx, auditContext) => {
           const organization = await organizationOf(ctx, options);
-          const { role } = await changeMember(ctx, organization, memberId, options.role!, auditContext);
+          const { role } = await changeMember(ctx, organization, memberId, options.role!, { auditContext });
           return { memberId, role };
         },
         ({ role }) => `${memberId} has the role ${role} now.`,
@@ -115,7 +115,7 @@ export function addMemberCommands(members: Command, shell: Shell): void {
         shell,
         command,
         async (ctx, auditContext) => {
-          await changeMember(ctx, await organizationOf(ctx, options), memberId, null, auditContext);
+          await changeMember(ctx, await organizationOf(ctx, options), memberId, null, { auditContext });
           return { memberId, removed: true };
         },
         () => `Removed ${memberId}.`,

@@ -7,7 +7,7 @@ import { nextPath } from '../http/next-path';
 import { type Page, page } from '../http/page';
 import { emailErrors, emailOf } from './form-fields';
 import { queueAuthMail } from './queue-auth-mail';
-import { withMinimumDuration } from './with-minimum-duration';
+import { withMinimumDuration } from '../../http/with-minimum-duration';
 import { countAttempt, type ThrottledAction } from './throttles';
 
 /** A page that sends an email to the address entered in its form. */

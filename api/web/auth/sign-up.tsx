@@ -9,7 +9,7 @@ import { emailErrors, emailOf } from './form-fields';
 import { ProviderSection } from './log-in-by-provider';
 import { queueAuthMail } from './queue-auth-mail';
 import { countAttempt } from './throttles';
-import { withMinimumDuration } from './with-minimum-duration';
+import { withMinimumDuration } from '../../http/with-minimum-duration';
 
 function SignUp({
   next,

@@ -3,7 +3,6 @@ import { requestPassword } from '../../staff/request-password';
 import { resetPassword } from '../../staff/reset-password';
 import { countSecret } from '../../staff/throttles';
 import { emailErrors, emailOf, PASSWORD_HINT, passwordErrors } from '../auth/form-fields';
-import { withMinimumDuration } from '../auth/with-minimum-duration';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
@@ -67,7 +66,7 @@ export const portalForgot = page({
     const email = emailOf(form['email']);
     const errors = emailErrors(email);
     if (errors.length > 0) return { status: 422, html: <Forgot email={email} errors={errors} /> };
-    await withMinimumDuration(requestPassword(ctx, email, ip));
+    await requestPassword(ctx, email, ip);
     return { html: <CheckEmail email={email} /> };
   },
 });

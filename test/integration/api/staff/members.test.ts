@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { changeMember } from '../../../../api/members/change-members';
+import { inviteMember } from '../../../../api/members/invite-member';
 import { OPERATORS } from '../../../../shared/store/members';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { auditOf } from '../../../support/partners';
@@ -150,6 +152,25 @@ describe('roles', () => {
     expect(results.filter(({ status }) => status === 200)).toHaveLength(1);
     const { model } = mir.ctx.store.members;
     expect(await model.countDocuments({ organization: partner.partnerId, role: 'ADMINISTRATOR' })).toBe(1);
+  });
+
+  it('do not let a member act as an administrator who no longer is one, even if the request was authorized before', async () => {
+    const second = await newMember(mir, partner.partnerId, 'ADMINISTRATOR');
+    const viewer = await newMember(mir, partner.partnerId, 'VIEWER');
+    await call('PATCH', `/${second.memberId}`, admin.accessToken, { role: 'VIEWER' });
+    const context = { actor: { kind: 'SYSTEM' }, requestId: 'r', at: new Date() } as const;
+    const by = { auditContext: context, actingMemberId: second.memberId };
+    const changing = changeMember(mir.ctx, partner.partnerId, viewer.memberId, 'ADMINISTRATOR', by);
+    await expect(changing).rejects.toThrow('API_KEY_INVALID');
+    const invitation = {
+      organization: partner.partnerId,
+      email: newStaffEmail(),
+      role: 'VIEWER',
+      invitedBy: '',
+    } as const;
+    const inviting = inviteMember(mir.ctx, { ...invitation, invitingMemberId: second.memberId }, context);
+    await expect(inviting).rejects.toThrow('API_KEY_INVALID');
+    expect(await rolesOf()).toEqual(['VIEWER', 'VIEWER', 'ADMINISTRATOR']);
   });
 
   it('let only administrators manage members, and only those of their partner', async () => {
