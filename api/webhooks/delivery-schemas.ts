@@ -11,7 +11,12 @@ const attemptSchema = z
     at: time,
     responseCode: z.int().nullable().describe('Null if there was no response.'),
     durationMs: z.int(),
-    error: z.string().optional().describe('An error code, such as `ENOTFOUND` or `TimeoutError`.'),
+    error: z
+      .string()
+      .optional()
+      .describe(
+        'Why there was no response: `HOST_NOT_FOUND`, `CONNECTION_REFUSED`, `CONNECTION_CLOSED`, `CONNECTION_FAILED`, `TLS_FAILED`, `TIMEOUT` or `URL_NOT_ALLOWED`.',
+      ),
   })
   .meta({ id: 'DeliveryAttempt' });
 

@@ -7,6 +7,7 @@ import type { WebhookDoc } from '../../shared/store/webhooks';
 import { attemptKeyOf, wakeForAttempt } from '../../shared/webhooks/wake-deliveries';
 import { type DeliveryPermits, isThrottled } from './delivery-permits';
 import { type DisableDeps, disableIfFailing } from './disable-endpoint';
+import { failureCodeOf } from './failure-code';
 import { postWebhook } from './post-webhook';
 import { signMessage } from './sign-message';
 
@@ -41,12 +42,6 @@ interface Deps extends Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> {
   permits: DeliveryPermits;
 }
 
-/** Returns an error's code or name, neither of which reveals an address or content. */
-function codeOf(error: unknown): string {
-  const { code, name } = error as { code?: string; name?: string };
-  return code ?? name ?? 'ERROR';
-}
-
 /** Makes one attempt. Never rejects, except when the process gives up waiting for its jobs. */
 async function attemptDelivery(
   { secrets, config, signal }: Deps,
@@ -62,7 +57,7 @@ async function attemptDelivery(
     return { at, responseCode, durationMs: durationMs() };
   } catch (error) {
     if (signal.aborted) throw error;
-    return { at, responseCode: null, durationMs: durationMs(), error: codeOf(error) };
+    return { at, responseCode: null, durationMs: durationMs(), error: failureCodeOf(error) };
   }
 }
 

@@ -193,8 +193,12 @@ describeWithCompose('deploy/compose/cluster.yml', () => {
         return checks.filter(({ verdict }) => verdict === 'OK').map((check) => check['found']!);
       };
       // Nodes learn within a second or two which of the others are replicas.
-      await waitUntil('all nodes are known', async () => (await found()).some((text) => text.includes('3 replicas')));
-      expect(await found()).toEqual(
+      let last: string[] = [];
+      await waitUntil('all nodes are known', async () => {
+        last = await found();
+        return last.some((text) => text.includes('3 replicas'));
+      });
+      expect(last).toEqual(
         expect.arrayContaining([
           'layout: cluster of 3 primaries and 3 replicas',
           expect.stringContaining('layout: replica set, primary of '),

@@ -72,7 +72,10 @@ describe('GET /v1/webhooks/:id/deliveries', () => {
     await hook.send('POST', '/test');
     await waitUntil('the attempt failed', async () => (await hook.rows())[0]?.attempts === 1);
     const [delivery] = (await list(hook)).data;
-    expect(delivery).toMatchObject({ status: 'PENDING', attempts: [{ responseCode: null, error: 'ECONNREFUSED' }] });
+    expect(delivery).toMatchObject({
+      status: 'PENDING',
+      attempts: [{ responseCode: null, error: 'CONNECTION_REFUSED' }],
+    });
     expect((await hook.send('GET', '')).body.failingSince).toEqual(expect.any(String));
   });
 

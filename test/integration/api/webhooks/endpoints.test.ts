@@ -4,6 +4,7 @@ import { MAX_WEBHOOKS_PER_TENANT } from '../../../../shared/domain/webhook';
 import { register } from '../../../support/agents';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { expectProblem } from '../../../support/problems';
+import { rawCollection } from '../../../support/raw-collection';
 
 const URL = 'https://harbour.example/hooks/mir';
 const UNKNOWN = 'whk_00000000000000000000000000000000';
@@ -247,8 +248,8 @@ describe('/v1/partners/webhook', () => {
 
   it('serves an endpoint from an earlier version', async () => {
     const tenant = tenantOf(partner.partnerId, 'live');
-    await mir.ctx.store.webhooks.model.collection.insertOne({
-      _id: tenant as never,
+    await rawCollection(mir.ctx.store.webhooks.model).insertOne({
+      _id: tenant,
       url: URL,
       sealedSecret: 'sealed',
       createdAt: new Date('2026-01-01T00:00:00Z'),
