@@ -1,8 +1,8 @@
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { type AuditContext } from '../../api/db/audit-context';
 import { inviteMember } from '../../api/members/invite-member';
-import { acceptInvitation } from '../../api/staff/accept-invitation';
-import type { Env, PartnerId } from '../../shared/domain/ids';
+import { addMember } from '../../api/members/change-members';
+import { type Env, newId, type PartnerId } from '../../shared/domain/ids';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import type { MemberRole, OperatorRole } from '../../shared/domain/roles';
 import type { OrganizationId } from '../../shared/store/members';
@@ -51,15 +51,24 @@ export async function invite(
   return { invitationId: _id, email, token };
 }
 
-/** Creates an account that is a member of a partner, without a request. */
+/** Creates an account that is a member of a partner, without a request or an invitation. */
 export async function insertMember(
   { ctx }: Pick<Harness, 'ctx'>,
   partnerId: PartnerId,
   role: MemberRole = 'VIEWER',
 ): Promise<{ staffId: string; memberId: string; email: string }> {
-  const { token, email } = await invite({ ctx }, partnerId, role);
-  const { staffId } = await acceptInvitation(ctx, { token, name: `Member ${role}`, password: PASSWORD }, randomUUID());
-  return { staffId, memberId: (await ctx.store.members.of(partnerId, staffId))!._id, email };
+  const { store, staffAuth } = ctx;
+  const email = newStaffEmail();
+  const passwordHash = await staffAuth.hashPassword(PASSWORD);
+  const memberId = newId('mem');
+  const at = new Date();
+  const staffId = await store.transaction(async (session) => {
+    const id = await staffAuth.createAccount({ email, name: `Member ${role}`, passwordHash }, at, session);
+    const member = { _id: memberId, organization: partnerId, staffId: id, role, createdAt: at, updatedAt: at };
+    await addMember(ctx, member, session);
+    return id;
+  }, STORE_TIMEOUT_MS);
+  return { staffId, memberId, email };
 }
 
 /** Returns the code that an authenticator app shows (RFC 6238). */

@@ -6,6 +6,7 @@ import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import { startHarnessForPeople } from '../../support/people';
 import { rawRequest, type RawResponse } from '../../support/raw-request';
 import { shareHarness } from '../../support/shared-harness';
+import { credentialsOf } from './credential';
 import { controlOf } from '../matrix/controls';
 import { MOUNTED_ROUTES } from '../matrix/mounted-routes';
 import { createLeakedKeys, newAddress } from '../matrix/resources';
@@ -14,21 +15,21 @@ const KIB = 1024;
 
 let mir: Harness;
 let key: string;
+let credential: ReturnType<typeof credentialsOf>;
 beforeAll(async () => {
   mir = await shareHarness('HTTP attacks', () => startHarnessForPeople({ workers: false }));
   await createLeakedKeys(mir);
 });
 // Each test has its own budgets.
 beforeEach(async () => {
-  key = (await mir.partner()).liveKey;
+  const partner = await mir.partner();
+  key = partner.liveKey;
+  credential = credentialsOf(mir, partner.partnerId, key);
 });
 
 const filled = (path: string): string => path.replaceAll(/:\w+/g, 'x').replaceAll(/\{[^}]*\}/g, '');
 const withBody = MOUNTED_ROUTES.filter(({ route }) => route.body !== undefined);
 const reads = MOUNTED_ROUTES.filter(({ route }) => route.method === 'GET');
-
-const credential = ({ auth }: Route): Record<string, string> =>
-  auth.kind === 'admin' ? { 'x-admin-token': ADMIN_TOKEN } : { 'x-api-key': key };
 
 const send = (
   method: string,
@@ -45,7 +46,7 @@ const send = (
 
 describe('methods', () => {
   it.each(reads)('treats HEAD like GET, without a body: $name', async ({ route, urls }) => {
-    for (const headers of [{}, credential(route)]) {
+    for (const headers of [{}, await credential(route)]) {
       for (const url of urls.map(filled)) {
         const [get, head] = [await send('GET', url, headers), await send('HEAD', url, headers)];
         expect([url, head.status, head.text]).toEqual([url, get.status, '']);
@@ -152,7 +153,7 @@ describe('bodies', () => {
       const { status, text } = await send(
         one.route.method,
         filled(one.urls[0]!),
-        { ...credential(one.route), 'content-type': type },
+        { ...(await credential(one.route)), 'content-type': type },
         json(one),
       );
       expect([type, status, JSON.parse(text).code]).toEqual([type, 415, 'UNSUPPORTED_MEDIA_TYPE']);
@@ -160,7 +161,7 @@ describe('bodies', () => {
   });
 
   it.each(withBody)('accepts only gzip, and limits the decompressed size: $name', async (one) => {
-    const headers = { ...credential(one.route), 'content-type': 'application/json' };
+    const headers = { ...(await credential(one.route)), 'content-type': 'application/json' };
     const path = filled(one.urls[0]!);
     for (const coding of ['br', 'deflate', 'zstd', 'compress', 'gzip, gzip', 'gzip, br', 'x']) {
       const { status } = await send(one.route.method, path, { ...headers, 'content-encoding': coding }, json(one));
@@ -177,7 +178,7 @@ describe('bodies', () => {
   });
 
   it.each(withBody)('rejects invalid and deeply nested text before it is parsed: $name', async (one) => {
-    const headers = { ...credential(one.route), 'content-type': 'application/json' };
+    const headers = { ...(await credential(one.route)), 'content-type': 'application/json' };
     const bodies: [string, Buffer | string, string][] = [
       ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22]), 'INVALID_ENCODING'],
       ['an encoded surrogate', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'INVALID_ENCODING'],

@@ -14,6 +14,10 @@ const RECORDS_OF_REQUESTS = new Set(['rejected_events', 'omitted_rejections', 'u
 
 type Doc = Record<string, unknown>;
 
+function isExpired({ expiresAt }: Doc): boolean {
+  return expiresAt instanceof Date && expiresAt.getTime() <= Date.now();
+}
+
 /** Returns the tenant of a document, its partner, or the name of its collection if it belongs to neither. */
 function ownerOf(collection: string, doc: Doc): string {
   return String(doc['tenant'] ?? (collection === 'partners' ? doc['_id'] : (doc['partnerId'] ?? collection)));
@@ -30,6 +34,8 @@ export async function fingerprint({ ctx }: Harness): Promise<Fingerprint> {
     if (RECORDS_OF_REQUESTS.has(collection.collectionName)) continue;
     const docs = await collection.find().sort({ _id: 1 }).toArray();
     for (const doc of docs) {
+      // MongoDB deletes expired documents at any time.
+      if (isExpired(doc)) continue;
       const text = JSON.stringify(doc, (field, value: unknown) => (VOLATILE.has(field) ? undefined : value));
       add(ownerOf(collection.collectionName, doc), `${collection.collectionName} ${text}`);
     }

@@ -21,6 +21,7 @@ const TOKEN_PAGES = new Set([
   '/portal/reset',
   '/portal/login/oidc',
   '/portal/login/oidc/callback',
+  '/partners/applications/confirm',
 ]);
 
 let h: Harness;
