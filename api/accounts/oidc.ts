@@ -85,11 +85,15 @@ export function peopleOfProvider({ store }: Pick<Runtime, 'store'>): ProviderAcc
   };
 }
 
-/** Staff accounts, which only an invitation creates. */
-export const STAFF_OF_PROVIDER: ProviderAccounts = {
-  callbackPath: STAFF_OIDC_CALLBACK_PATH,
-  createsAccounts: false,
-};
+/** Returns the accounts of staff, which only an invitation creates. */
+export function staffOfProvider({ store }: Pick<Runtime, 'store'>): ProviderAccounts {
+  return {
+    callbackPath: STAFF_OIDC_CALLBACK_PATH,
+    createsAccounts: false,
+    // Fails during an outage of the database, which better-auth would later report as a rejected login.
+    onVerifiedAddress: async (email) => void (await store.staff.byEmail(email)),
+  };
+}
 
 interface UserInfoCheck {
   user: { id?: string | undefined; emailVerified?: boolean | null | undefined };

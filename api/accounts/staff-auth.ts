@@ -7,7 +7,7 @@ import type { StoreSession } from '../../shared/store/store';
 import { buildOnFirstUse, createCaller } from './call-library';
 import { countedPasswords, matchedHashes } from './passwords';
 import { cookieName } from './cookies';
-import { oidcPlugins, STAFF_OF_PROVIDER } from './oidc';
+import { oidcPlugins, staffOfProvider } from './oidc';
 import { type ProviderLogIn, providerLogIn, type ProviderRejection, providerUnavailable } from './provider-log-in';
 import { buildStaffLibrary, SESSION_COOKIE } from './staff-library';
 
@@ -87,7 +87,7 @@ export function createStaffAuth(runtime: Runtime): StaffAuth {
   const call = createCaller(library, storeUnavailable);
   // A separate instance, because it must fetch the provider's endpoints first.
   const callWithProvider = createCaller(
-    buildOnFirstUse(async () => buildStaffLibrary(runtime, await oidcPlugins(runtime, STAFF_OF_PROVIDER))),
+    buildOnFirstUse(async () => buildStaffLibrary(runtime, await oidcPlugins(runtime, staffOfProvider(runtime)))),
     providerUnavailable,
   );
   const provider = providerLogIn(callWithProvider, runtime);
