@@ -66,7 +66,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   LAST_ADMINISTRATOR: {
     status: 409,
     title: 'The last administrator must stay',
-    detail: 'Nobody else is an administrator. Make another member an administrator first.',
+    detail: 'There is no other administrator. Make another member an administrator first.',
     remedy: 'Make another member an administrator, then try again.',
   },
   CONFLICT: {

@@ -90,7 +90,7 @@ export async function changeMember(
     if (administrators < 0 && counts.administrators < 1) {
       throw new PublicError(
         'LAST_ADMINISTRATOR',
-        'Nobody else is an administrator. Make another member an administrator first.',
+        'There is no other administrator. Make another member an administrator first.',
       );
     }
     if (role === null) await store.members.remove(memberId, session);

@@ -30,7 +30,7 @@ const BY_ADDRESS: ThrottleRule = {
 /** Maximum number of emails to one contact address, which the applicant may not own. */
 export const MAX_APPLICATION_MAILS_PER_HOUR = 5;
 
-/** Beyond this limit, applications are stored without an email, so that nobody can keep the owner from applying. */
+/** Beyond this limit, applications are stored without an email, so that a stranger cannot keep the owner of an address from applying. */
 const MAILS_BY_CONTACT: ThrottleRule = {
   name: 'application-mails',
   points: MAX_APPLICATION_MAILS_PER_HOUR,

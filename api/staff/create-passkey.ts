@@ -5,6 +5,7 @@ import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { browserResponseSchema, passkeyNameSchema, passkeySchema, presentPasskey } from './passkey-schemas';
+import { requireRoomForPasskey } from './require-room-for-passkey';
 import { accountEntry, recentStaffAuth } from './session-schemas';
 
 export const createPasskeyRoute = route({
@@ -22,6 +23,8 @@ export const createPasskeyRoute = route({
   answers: { 201: { description: 'The passkey', schema: passkeySchema } },
   problems: ['CONFLICT'],
   handle: async ({ ctx, staff, body, requestId }) => {
+    // A challenge lasts for minutes, in which other passkeys may have been added.
+    await requireRoomForPasskey(ctx, staff.staffId);
     const passkey = await addPasskey(ctx, staff.staffId, body);
     if (!passkey) {
       throw new PublicError('CONFLICT', 'The response does not fit the challenge, or it is too old. Start again.');

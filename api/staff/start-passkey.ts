@@ -1,8 +1,8 @@
-import { passkeyCreation, MAX_PASSKEYS } from '../accounts/passkeys';
+import { passkeyCreation } from '../accounts/passkeys';
 import { noQuery } from '../http/no-query';
-import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { ceremonySchema } from './passkey-schemas';
+import { requireRoomForPasskey } from './require-room-for-passkey';
 import { recentStaffAuth } from './session-schemas';
 
 export const startPasskeyRoute = route({
@@ -18,9 +18,7 @@ export const startPasskeyRoute = route({
   answers: { 200: { description: 'The options', schema: ceremonySchema } },
   problems: ['CONFLICT'],
   handle: async ({ ctx, staff }) => {
-    if ((await ctx.store.passkeys.of(staff.staffId)).length >= MAX_PASSKEYS) {
-      throw new PublicError('CONFLICT', `An account can have at most ${MAX_PASSKEYS} passkeys. Remove one first.`);
-    }
+    await requireRoomForPasskey(ctx, staff.staffId);
     return { status: 200, body: await passkeyCreation(ctx, staff) };
   },
 });

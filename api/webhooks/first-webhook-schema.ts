@@ -14,4 +14,4 @@ export const firstWebhookAuth = {
 } as const;
 
 /** What the descriptions of the deprecated routes say. */
-export const DEPRECATION = 'Stands for your first webhook endpoint. Use the routes under `/v1/webhooks` instead.';
+export const DEPRECATION = 'An alias of your first webhook endpoint. Use the routes under `/v1/webhooks` instead.';

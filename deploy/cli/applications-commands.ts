@@ -49,11 +49,11 @@ export function addApplicationCommands(applications: Command, shell: Shell): voi
     );
 }
 
-/** Returns a warning if an approval would invite an address that nobody has confirmed, and otherwise nothing. */
+/** Returns a warning if an approval would invite an address that is not confirmed, and otherwise nothing. */
 function warningBefore({ status, contactEmail, addressConfirmedAt }: PresentedApplication): string {
   if (status !== 'PENDING' || addressConfirmedAt !== null) return '';
   return printable(
-    `Warning: nobody has confirmed ${contactEmail}. Anyone who reads this mailbox can become the first administrator.\n` +
+    `Warning: ${contactEmail} is not confirmed. Anyone who reads this mailbox can become the first administrator.\n` +
       'Check the address with the applicant.\n',
   );
 }

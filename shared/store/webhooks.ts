@@ -79,7 +79,7 @@ export function webhooksStore(connection: Connection) {
   return {
     model,
 
-    /** Returns a tenant's endpoints, oldest first. The one that `/partners/webhook` stands for is always the first. */
+    /** Returns a tenant's endpoints, oldest first. The one with the alias `/partners/webhook` is always the first. */
     async ofTenant(tenant: Tenant, session?: ClientSession): Promise<WebhookDoc[]> {
       const found = await model
         // The condition on the slot makes the server use the partial index.

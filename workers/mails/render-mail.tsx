@@ -138,7 +138,7 @@ const FACTS_TEXTS: Record<FactsKind, (facts: Record<string, string>) => Template
     path: '/guide',
     subject: 'A MIR API key of yours was reported as leaked',
     before: [
-      `Someone who has the API key “${name}” (${prefix}…) of ${partner} (${environment} environment) reported it as leaked. MIR revoked the key at once: nobody can use it any more.`,
+      `Someone who has the API key “${name}” (${prefix}…) of ${partner} (${environment} environment) reported it as leaked. MIR revoked the key at once, so it no longer works.`,
       'Create a new key, and check your audit log for what the old one did. The chapter “API keys” of the guide explains how:',
     ],
     after: [],

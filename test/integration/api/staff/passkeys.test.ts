@@ -88,6 +88,18 @@ describe('a passkey', () => {
     expectProblem(await anonymous('/sessions/passkey', again), 401, 'LOG_IN_FAILED');
   });
 
+  it('is limited per account, also for challenges that were started before', async () => {
+    const { challengeId, options } = (await asMember('POST', '/passkeys/options')).body;
+    for (let n = 0; n < 20; n += 1) {
+      const row = { _id: `${member.staffId}-${n}`, staffId: member.staffId, name: 'Any', publicKey: '', counter: 0 };
+      await mir.ctx.store.passkeys.insert({ ...row, transports: [], createdAt: new Date() });
+    }
+    const body = { challengeId, name: 'One more', response: authenticator.create(options) };
+    expectProblem(await asMember('POST', '/passkeys', body), 409, 'CONFLICT');
+    expectProblem(await asMember('POST', '/passkeys/options'), 409, 'CONFLICT');
+    expect((await asMember('GET', '/passkeys')).body.data).toHaveLength(20);
+  });
+
   it('cannot answer a challenge of another account', async () => {
     const other = await newMember(mir, partner.partnerId, 'VIEWER');
     const { challengeId, options } = (await asMember('POST', '/passkeys/options')).body;

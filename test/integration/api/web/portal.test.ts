@@ -54,7 +54,7 @@ describe('an invitation', () => {
 });
 
 describe('the portal', () => {
-  it('tells what to fix when a login fails, in the same way for an unknown address', async () => {
+  it('shows the same error for a wrong password and an unknown address', async () => {
     const { email } = await insertMember(mir, partner.partnerId);
     const wrong = await logIn(anonymousSession(mir), email, { password: 'wrong horse battery' });
     const unknown = await logIn(anonymousSession(mir), newStaffEmail());

@@ -221,7 +221,7 @@ describe('/v1/partners/webhook', () => {
   const alias = (method: string, body?: unknown) =>
     mir.client.request(method, '/v1/partners/webhook', { key: partner.liveKey, ...(body ? { body } : {}) });
 
-  it('stands for the first endpoint, whose types it keeps', async () => {
+  it('changes the first endpoint and keeps its types', async () => {
     const first = await create({ url: URL, types: ['key.revoked'] });
     await create();
     expect((await alias('GET')).body).toEqual({ url: URL, createdAt: expect.any(String) });

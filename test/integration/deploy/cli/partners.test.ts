@@ -37,7 +37,7 @@ describe('mir partners', () => {
     expect((await mir('applications', 'list', '--status', 'PENDING')).out).toContain(applicationId);
     const approved = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD');
     expect(approved.out).toMatch(/live key\s+mir_live_\w+\n\s+test key\s+mir_test_\w+/);
-    expect(approved.err).toMatch(/^Warning: nobody has confirmed a@shop\.example\./);
+    expect(approved.err).toMatch(/^Warning: a@shop\.example is not confirmed\./);
     const again = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD');
     expect(again).toMatchObject({ code: 1, out: '' });
     expect(again.err).toMatch(/^CONFLICT: .*APPROVED/);
