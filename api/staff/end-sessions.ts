@@ -22,3 +22,12 @@ export async function endSessions(deps: AuthorityDeps, staffId: string, except: 
   for (const { _id } of others) await endSession(deps, staffId, _id);
   return others.length;
 }
+
+/** Maximum number of sessions of an account. */
+const MAX_SESSIONS = 50;
+
+/** Ends the oldest sessions of an account that has too many, after it has logged in. */
+export async function endOldestSessions(deps: AuthorityDeps, staffId: string): Promise<void> {
+  const oldest = (await deps.store.staffSessions.ofStaff(staffId)).slice(MAX_SESSIONS);
+  for (const { _id } of oldest) await endSession(deps, staffId, _id);
+}

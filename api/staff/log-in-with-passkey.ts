@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { accountOfPasskey, passkeyLogIn } from '../accounts/passkeys';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
+import { endOldestSessions } from './end-sessions';
 import { browserResponseSchema, ceremonySchema } from './passkey-schemas';
 import { logInFailed, newSessionSchema, presentNewSession } from './session-schemas';
 import { countNamelessLogIn } from './throttles';
@@ -43,6 +44,7 @@ export const logInWithPasskeyRoute = route({
     const staffId = await accountOfPasskey(ctx, body);
     if (staffId === null) throw logInFailed();
     const started = await ctx.staffAuth.startSession(staffId, headers['user-agent']);
+    await endOldestSessions(ctx, staffId);
     log.info({ requestId, staffId }, 'staff logged in with a passkey');
     return { status: 201, body: presentNewSession(started) };
   },

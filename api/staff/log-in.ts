@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { NewSession } from '../accounts/staff-auth';
 import type { ApiContext } from '../context';
+import { endOldestSessions } from './end-sessions';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
@@ -36,6 +37,7 @@ export async function logInStaff(
   if (result === 'CODE_REQUIRED') throw codeRequired();
   if (typeof result === 'string') throw logInFailed();
   await forgetLogIns(ctx, ip, email);
+  await endOldestSessions(ctx, result.session.staffId);
   return result;
 }
 

@@ -1,6 +1,6 @@
 import { STAFF_OIDC_CALLBACK_PATH } from '../../accounts/oidc';
 import { noStaffCookie, staffCookie } from '../../accounts/staff-cookie';
-import { endSession } from '../../staff/end-sessions';
+import { endOldestSessions, endSession } from '../../staff/end-sessions';
 import { countNamelessLogIn } from '../../staff/throttles';
 import { NotLoggedIn, providerOf } from '../auth/log-in-by-provider';
 import { page } from '../http/page';
@@ -45,6 +45,7 @@ export const completePortalProviderLogIn = page({
       return { status: FORBIDDEN, html, cookies: [...result.cookies, noStaffCookie(ctx)] };
     }
     if (staff) await endSession(ctx, staff.staffId, staff.sessionId);
+    await endOldestSessions(ctx, result.started.session.staffId);
     log.info({ requestId, staffId: result.started.session.staffId }, 'staff logged in through the provider');
     return { redirect: PORTAL, cookies: [...result.cookies, staffCookie(ctx, result.started)] };
   },

@@ -88,6 +88,14 @@ describe('sessions', () => {
     expectProblem(await asMember('DELETE', `/sessions/${second.sessionId}`), 404, 'NOT_FOUND');
   });
 
+  it('are limited: a login ends the oldest', async () => {
+    for (let n = 0; n < 50; n += 1) await mir.ctx.staffAuth.startSession(member.staffId, undefined);
+    const { sessionToken } = (await logInAs(mir, member.email)).body;
+    expect((await asMember('GET', '/sessions', undefined, sessionToken)).body.data).toHaveLength(50);
+    expectProblem(await asMember('GET', '/me'), 401, 'SESSION_INVALID');
+    expectProblem(await mir.client.get('/v1/events', member.accessToken), 401, 'API_KEY_INVALID');
+  });
+
   it('of another account cannot be ended', async () => {
     const other = await newMember(mir, partner.partnerId, 'VIEWER');
     const { sessionId } = (await asMember('GET', '/sessions', undefined, other.sessionToken)).body.data[0];
