@@ -2,6 +2,7 @@ import mongoose, { type Connection, type mongo } from 'mongoose';
 import type { Metrics } from '../metrics/metrics';
 import { redactUrl } from '../config/redact-url';
 import { watchRouting } from './routing';
+import { wakeDrainWaiters } from './wake-drain-waiters';
 import { watchPool } from './watch-pool';
 
 /** Writes are not retried after this time. */
@@ -37,6 +38,7 @@ export async function connectStore(
     replyTimeoutMs,
   }: { serverSelectionTimeoutMs?: number; metrics?: Metrics; urgent?: boolean; replyTimeoutMs?: number } = {},
 ): Promise<Connection> {
+  wakeDrainWaiters();
   const poolSize = urgent ? MAX_URGENT_POOL_SIZE : /[?&]maxPoolSize=/i.test(url) ? undefined : MAX_POOL_SIZE;
   const connection = mongoose.createConnection(url, {
     autoIndex: false,

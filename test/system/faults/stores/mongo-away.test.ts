@@ -19,7 +19,9 @@ const OUTAGE_MS = Number(process.env['FAULT_OUTAGE_SECONDS'] ?? 3) * 1_000;
 const WORKERS = 2;
 const BATCH = 10;
 const USERS = 30;
-const TIMEOUT_MS = 120_000 + 3 * OUTAGE_MS;
+/** Longer than any wait of a test, so that a wait that fails says what it waited for. */
+const TIMEOUT_MS = 150_000 + 3 * OUTAGE_MS;
+const WAIT_MS = 60_000 + OUTAGE_MS;
 
 const { start, ownMongo, serve } = faultEnvironment();
 let mir: Harness;
@@ -44,7 +46,7 @@ async function submitWhile(expectedState: ExpectedState, condition: () => Promis
       await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(BATCH, USERS));
       return false;
     },
-    TIMEOUT_MS,
+    WAIT_MS,
   );
 }
 
@@ -102,7 +104,7 @@ describe('a MongoDB outage', () => {
         expect({ failed, delayed }).toEqual({ failed: 0, delayed: 0 });
         return active === 0 && waiting === 0 && prioritized === 0;
       },
-      TIMEOUT_MS,
+      WAIT_MS,
     );
   }
 

@@ -8,6 +8,8 @@ import { waitUntil } from '../../../support/wait-until';
 import { rawCollection } from '../../../support/raw-collection';
 
 const REPLY_TIMEOUT_MS = 300;
+/** More than the operating system buffers for a connection. */
+const LARGE_BYTES = 14 * 1024 * 1024;
 
 const { closeAtEnd, ownMongo } = faultEnvironment();
 let store: Store;
@@ -64,6 +66,22 @@ describe('time limits of MongoDB operations', () => {
       async () => (await outcomeOf(impatient.transaction(rename, 5_000))) === 'done',
     );
     expect(await partners.findOne({ _id: 'prt_frozen' })).toMatchObject({ name: 'renamed' });
+  });
+
+  it('fails a large write, whose bytes wait for the server to read them, if the server does not reply in time', async () => {
+    const partners = rawCollection(impatient.partners.model);
+    await partners.findOne({});
+    mongo.freeze();
+    try {
+      const insert = partners.insertOne({ _id: 'prt_large', name: 'x'.repeat(LARGE_BYTES) });
+      expect(await outcomeOf(insert)).toBe('transient');
+    } finally {
+      mongo.thaw();
+    }
+    await waitUntil('a write succeeds', async () => {
+      const write = partners.updateOne({ _id: 'prt_large' }, { $set: { name: 'small' } }, { upsert: true });
+      return (await outcomeOf(write)) === 'done';
+    });
   });
 
   it('fails a ping within its time limit if the server is frozen', async () => {
