@@ -42,3 +42,28 @@ export function coalesce<Item, Result>(
       if (waiting.push({ item, resolve, reject }) === 1) setImmediate(run);
     });
 }
+
+/**
+ * Like `coalesce`, but flushes one batch at a time. Calls that arrive meanwhile share the next batch, so that under load,
+ * batches grow instead of competing with each other.
+ */
+export function coalesceInTurn<Item, Result>(
+  flush: (batch: Coalesced<Item, Result>[]) => Promise<void>,
+  { maxItems }: { maxItems: number },
+): (item: Item) => Promise<Result> {
+  const waiting: Coalesced<Item, Result>[] = [];
+  let isFlushing = false;
+  const run = async (): Promise<void> => {
+    if (isFlushing) return;
+    isFlushing = true;
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, maxItems);
+      await flush(batch).catch((error: unknown) => batch.forEach(({ reject }) => reject(error)));
+    }
+    isFlushing = false;
+  };
+  return (item) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ item, resolve, reject }) === 1) setImmediate(() => void run());
+    });
+}

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { type Coalesced, coalesceInTurn } from '../../shared/concurrency/coalesce';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
 import type { ChunkId } from '../../shared/domain/ids';
 import { countOutcomes } from '../../shared/domain/receipt';
@@ -50,12 +51,6 @@ function usageChanges(parts: readonly ReceiptPartDoc[], before: readonly Receipt
   return [...changes.values()].filter(({ events }) => Object.values(events).some((count) => count !== 0));
 }
 
-interface Waiting {
-  part: ReceiptPartDoc;
-  resolve: () => void;
-  reject: (error: unknown) => void;
-}
-
 /**
  * Returns a function that stores a part of a receipt and counts its events in usage, in one transaction, so that both
  * agree whenever a process dies. Parts that arrive during a transaction share the next one.
@@ -68,8 +63,6 @@ export function createStorePart(
 ): (part: ReceiptPartDoc) => Promise<void> {
   const { store, log, signal } = deps;
   const slot = randomInt(USAGE_SLOTS);
-  const waiting: Waiting[] = [];
-  let writing = false;
 
   const write = (parts: ReceiptPartDoc[], mayExist: boolean, session: StoreSession): Promise<void> =>
     store.transaction(
@@ -98,25 +91,10 @@ export function createStorePart(
     }
   };
 
-  const pump = async (): Promise<void> => {
-    writing = true;
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, MAX_PARTS_PER_WRITE);
-      const parts = new Map<ChunkId, ReceiptPartDoc>(batch.map(({ part }) => [part._id, part]));
-      try {
-        await retryUntilAborted(() => attempt([...parts.values()]), { what: 'receipts', log, signal });
-        batch.forEach(({ resolve }) => resolve());
-      } catch (error) {
-        batch.forEach(({ reject }) => reject(error));
-      }
-    }
-    writing = false;
+  const flush = async (batch: Coalesced<ReceiptPartDoc, void>[]): Promise<void> => {
+    const parts = new Map<ChunkId, ReceiptPartDoc>(batch.map(({ item }) => [item._id, item]));
+    await retryUntilAborted(() => attempt([...parts.values()]), { what: 'receipts', log, signal });
+    batch.forEach(({ resolve }) => resolve());
   };
-
-  return (part) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ part, resolve, reject });
-      // Chunks of the same event-loop tick share the first transaction, too.
-      if (!writing) setImmediate(() => void (writing || pump()));
-    });
+  return coalesceInTurn(flush, { maxItems: MAX_PARTS_PER_WRITE });
 }

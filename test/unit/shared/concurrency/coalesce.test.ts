@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { coalesce, type Coalesced } from '../../../../shared/concurrency/coalesce';
+import { coalesce, type Coalesced, coalesceInTurn } from '../../../../shared/concurrency/coalesce';
 
 /** Coalesces calls, and resolves each call with its item and the number of its batch. */
 function numberedBatches(options: { maxItems: number; keyOf?: (item: string) => string }) {
@@ -44,5 +44,50 @@ describe('coalesce', () => {
     const settled = await Promise.allSettled([call('a'), call('b')]);
     expect(settled).toMatchObject([{ value: 'resolved' }, { reason: { message: 'failed' } }]);
     expect(await call('c')).toBe('resolved');
+  });
+});
+
+describe('coalesceInTurn', () => {
+  it('flushes one batch at a time, and puts the calls that arrive meanwhile into the next batch', async () => {
+    const batches: string[][] = [];
+    let release = (): void => undefined;
+    const call = coalesceInTurn(
+      async (batch: Coalesced<string, string>[]): Promise<void> => {
+        batches.push(batch.map(({ item }) => item));
+        await new Promise<void>((resolve) => (release = resolve));
+        batch.forEach(({ item, resolve }) => resolve(item));
+      },
+      { maxItems: 3 },
+    );
+    const first = call('a');
+    await turn();
+    const others = ['b', 'c'].map(call);
+    await turn();
+    const last = ['d', 'e'].map(call);
+    await turn();
+    expect(batches).toEqual([['a']]);
+    for (const expected of [['b', 'c', 'd'], ['e']]) {
+      release();
+      await turn();
+      expect(batches.at(-1)).toEqual(expected);
+    }
+    release();
+    expect(await Promise.all([first, ...others, ...last])).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('rejects the calls of a failed batch, and flushes the next one', async () => {
+    let fails = true;
+    const call = coalesceInTurn(
+      async (batch: Coalesced<string, string>[]): Promise<void> => {
+        await turn();
+        if (fails) throw new Error('failed');
+        batch.forEach(({ item, resolve }) => resolve(item));
+      },
+      { maxItems: 1 },
+    );
+    const settled = Promise.allSettled([call('a'), call('b')]);
+    expect(await settled).toMatchObject([{ reason: { message: 'failed' } }, { reason: { message: 'failed' } }]);
+    fails = false;
+    expect(await call('c')).toBe('c');
   });
 });
