@@ -22,6 +22,7 @@ import { createPartitionLocks } from './events/partition-locks';
 import { createEventWorkers } from './events/event-workers';
 import { createFinalizeChunk, createForgetChunk } from './events/finalize-chunk';
 import { deliverWebhook } from './webhooks/deliver-webhook';
+import { createDeliveryBatches } from './webhooks/batch-deliveries';
 import { createDeliveryPermits } from './webhooks/delivery-permits';
 import { refreshRows } from './cache/refresh-rows';
 import { mailsQueue } from '../shared/queue/mail-queue';
@@ -118,9 +119,9 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     lockMs: CASCADE_LOCK_MS,
     stalledCheckMs: CASCADE_STALLED_CHECK_MS,
   });
-  const permits = createDeliveryPermits();
   const mailQueue = config.mail.kind === 'off' ? null : createWakeUpQueue(mailsQueue, { link: queueLink, keys, log });
-  const deliveryDeps = { store, secrets, config, log, metrics, queue: webhookQueue, mailQueue, signal, permits };
+  const attempts = { permits: createDeliveryPermits(), batches: createDeliveryBatches({ store, log, signal }) };
+  const deliveryDeps = { store, secrets, config, log, metrics, queue: webhookQueue, mailQueue, signal, ...attempts };
   const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id, job, token) =>
     deliverWebhook(deliveryDeps, id, job, token),
   );

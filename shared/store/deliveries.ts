@@ -45,6 +45,8 @@ export interface DeliveryDoc {
   recoveredAt?: Date;
   /** Until then, a worker may be sending the message. */
   leaseUntil?: Date;
+  /** Identifies the operation that last took the delivery for an attempt. */
+  leaseId?: string;
   nextLookAt: Date;
   /** Before this time, the partner must not learn of the message. Absent if there is no such time. */
   visibleAt?: Date;
@@ -87,6 +89,7 @@ const schema = new Schema<DeliveryDoc>(
     round: Number,
     recoveredAt: Date,
     leaseUntil: Date,
+    leaseId: String,
     nextLookAt: Date,
     visibleAt: Date,
     createdAt: Date,
@@ -105,12 +108,12 @@ schema.index({ tenant: 1, endpointId: 1, status: 1, createdAt: -1, _id: -1 });
 schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
 
 /** The fields by which deliveries are changed. */
-type DeliveryRef = Pick<DeliveryDoc, '_id' | 'tenant'>;
+export type DeliveryRef = Pick<DeliveryDoc, '_id' | 'tenant'>;
 
 /** The deliveries to one endpoint. `null` also matches rows without the field. */
 export const to = (tenant: Tenant, endpointId: EndpointRef) => ({ tenant, endpointId: endpointId ?? null });
-const visible = (now: Date) => ({ $or: [{ visibleAt: { $exists: false } }, { visibleAt: { $lte: now } }] });
-export const notLeased = (now: Date) => ({ $or: [{ leaseUntil: { $exists: false } }, { leaseUntil: { $lte: now } }] });
+const visible = (now: Date) => ({ visibleAt: { $not: { $gt: now } } });
+export const notLeased = (now: Date) => ({ leaseUntil: { $not: { $gt: now } } });
 
 export function deliveriesStore(connection: Connection) {
   const model = connection.model<DeliveryDoc>('WebhookDelivery', schema);
@@ -131,10 +134,6 @@ export function deliveriesStore(connection: Connection) {
         updateOne: { filter: { _id, tenant }, update: { $setOnInsert: facts }, upsert: true },
       }));
       if (writes.length > 0) await model.bulkWrite(writes, { ordered: false });
-    },
-
-    async byId(id: string): Promise<DeliveryDoc | null> {
-      return model.findById(id).lean<DeliveryDoc>();
     },
 
     async get(tenant: Tenant, endpointId: EndpointRef, id: string): Promise<DeliveryDoc | null> {
@@ -171,69 +170,6 @@ export function deliveriesStore(connection: Connection) {
       const found = new Set(full.map(({ _id }) => _id ?? undefined));
       fullEndpoints.set(key, found);
       return found;
-    },
-
-    /** Returns unfinished deliveries that became due after `after`, longest overdue first. */
-    async due(after: Date, now: Date, limit: number): Promise<DueDelivery[]> {
-      return model
-        .find(
-          { status: { $in: UNFINISHED }, nextLookAt: { $gt: after, $lte: now } },
-          { attempts: 1, round: 1, nextLookAt: 1 },
-        )
-        .sort({ nextLookAt: 1 })
-        .limit(limit)
-        .lean<DueDelivery[]>();
-    },
-
-    /** Returns the earliest due time of an unfinished delivery, which may be in the past, or null if there is none. */
-    async nextDueAt(): Promise<Date | null> {
-      const next = await model
-        .findOne({ status: { $in: UNFINISHED } }, { nextLookAt: 1 })
-        .sort({ nextLookAt: 1 })
-        .lean<Pick<DeliveryDoc, 'nextLookAt'>>();
-      return next?.nextLookAt ?? null;
-    },
-
-    /** Postpones an unfinished delivery to a later sweep without counting an attempt. */
-    async putOff({ _id, tenant }: DeliveryRef, nextLookAt: Date): Promise<void> {
-      await model.updateOne({ _id, tenant, status: { $in: UNFINISHED } }, { $set: { nextLookAt } });
-    },
-
-    /** Takes a delivery for one attempt. Returns false if it is finished or another worker is sending it. */
-    async lease({ _id, tenant }: DeliveryRef, now: Date, until: Date): Promise<boolean> {
-      const { matchedCount } = await model.updateOne(
-        { _id, tenant, status: { $in: UNFINISHED }, ...notLeased(now) },
-        { $set: { leaseUntil: until, nextLookAt: until } },
-      );
-      return matchedCount === 1;
-    },
-
-    /** Records an attempt once, even if the call is repeated, or if the delivery was finished in the meantime. */
-    async recordAttempt(
-      { _id, tenant }: DeliveryRef,
-      attempt: Attempt,
-      outcome: Pick<DeliveryDoc, 'status' | 'nextLookAt'>,
-    ): Promise<void> {
-      const unrecorded = { _id, tenant, 'attemptLog.at': { $ne: attempt.at } };
-      const logged = {
-        $push: { attemptLog: { $each: [attempt], $slice: -MAX_LOGGED_ATTEMPTS } },
-        $inc: { attempts: 1 },
-        $unset: { leaseUntil: 1 },
-      };
-      const { matchedCount } = await model.updateOne(
-        { ...unrecorded, status: { $in: UNFINISHED } },
-        { $set: outcome, ...logged },
-      );
-      if (matchedCount === 0) await model.updateOne(unrecorded, logged);
-    },
-
-    /** Keeps an unfinished delivery without attempting it any further. */
-    async skip({ _id, tenant }: DeliveryRef): Promise<void> {
-      await model.updateOne({ _id, tenant, status: { $in: UNFINISHED } }, { $set: { status: 'SKIPPED' } });
-    },
-
-    async drop({ _id, tenant }: DeliveryRef): Promise<void> {
-      await model.deleteOne({ _id, tenant });
     },
 
     async dropOfUser(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<void> {

@@ -71,11 +71,11 @@ export function deliveryRecovery(model: Model<DeliveryDoc>) {
             status: { $in: waiting ? UNFINISHED : (['FAILED', 'SKIPPED'] satisfies DeliveryStatus[]) },
             createdAt: { $gte: new Date(since.getTime() - MAX_BEFORE_VISIBLE_MS), $lte: until },
             ...(waiting && { attempts: { $gt: 0 } }),
+            ...notLeased(now),
             $and: [
               // A message that became visible later was missed at that time.
               { $or: [{ visibleAt: { $exists: false }, createdAt: { $gte: since } }, { visibleAt: { $gte: since } }] },
               { $or: [{ recoveredAt: { $exists: false } }, { recoveredAt: { $lt: until } }] },
-              notLeased(now),
             ],
           },
           { attempts: 1, round: 1, nextLookAt: 1 },

@@ -8,6 +8,7 @@ import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
 import { cascadesStore } from './cascades';
 import { deliveriesStore } from './deliveries';
+import { deliveryAttempts } from './delivery-attempts';
 import { deliveryRecovery } from './delivery-recovery';
 import { erasuresStore } from './erasures';
 import { storeTooSlow, TransactionTooSlowError } from './errors';
@@ -92,7 +93,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     cacheOutbox: cacheOutboxStore(connection),
     erasures: erasuresStore(connection),
     webhooks: webhooksStore(connection),
-    deliveries: { ...deliveries, ...deliveryRecovery(deliveries.model) },
+    deliveries: { ...deliveries, ...deliveryAttempts(deliveries.model), ...deliveryRecovery(deliveries.model) },
   };
   const models = (): AnyModel[] => Object.values(collections).map(({ model }) => model as AnyModel);
   const migrations = migrationsStore(connection, models, dataMigrations);

@@ -99,8 +99,10 @@ export function webhooksStore(connection: Connection) {
       return (await this.ofTenant(tenant, session)).find(({ _id }) => webhookIdOf(_id) === webhookId) ?? null;
     },
 
-    async byId(endpointId: string): Promise<WebhookDoc | null> {
-      return model.findById(endpointId).lean<WebhookDoc>();
+    /** Returns endpoints by ID. Leaves out those that do not exist. */
+    async byIds(endpointIds: readonly string[]): Promise<Map<string, WebhookDoc>> {
+      const found = await model.find({ _id: { $in: [...endpointIds] } }).lean<WebhookDoc[]>();
+      return new Map(found.map((endpoint) => [endpoint._id, endpoint]));
     },
 
     async insert(webhook: WebhookDoc, session: ClientSession): Promise<void> {

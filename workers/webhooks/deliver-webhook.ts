@@ -1,10 +1,10 @@
 import { DelayedError, type Job } from 'bullmq';
-import { retryUntilAborted } from '../../shared/concurrency/retry';
 import { type WakeUpQueue, wakeUpIdOf } from '../../shared/queue/wake-up-queue';
 import type { Runtime } from '../../shared/runtime';
 import { type Attempt, type DeliveryDoc, isUnfinished } from '../../shared/store/deliveries';
 import type { WebhookDoc } from '../../shared/store/webhooks';
 import { attemptKeyOf, wakeForAttempt } from '../../shared/webhooks/wake-deliveries';
+import type { DeliveryBatches } from './batch-deliveries';
 import { type DeliveryPermits, isThrottled } from './delivery-permits';
 import { type DisableDeps, disableIfFailing } from './disable-endpoint';
 import { failureCodeOf } from './failure-code';
@@ -31,8 +31,6 @@ const FIRST_WAIT_MS = 250;
 const LAST_WAIT_MS = 5 * SECOND_MS;
 /** Grace period during which the sweep leaves a retry to its own delayed job. */
 const SWEEP_SLACK_MS = MINUTE_MS;
-/** Longer than an attempt takes. */
-const LEASE_MS = 30 * SECOND_MS;
 
 interface Deps extends Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> {
   mailQueue: DisableDeps['mailQueue'];
@@ -40,6 +38,7 @@ interface Deps extends Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> {
   queue: WakeUpQueue;
   signal: AbortSignal;
   permits: DeliveryPermits;
+  batches: DeliveryBatches;
 }
 
 /** Makes one attempt. Never rejects, except when the process gives up waiting for its jobs. */
@@ -61,17 +60,9 @@ async function attemptDelivery(
   }
 }
 
-/** Records an attempt. Waits out an outage of MongoDB, so that the log contains every attempt. */
-function record(
-  { store, log, signal }: Deps,
-  ...args: Parameters<Deps['store']['deliveries']['recordAttempt']>
-): Promise<void> {
-  return retryUntilAborted(() => store.deliveries.recordAttempt(...args), { what: 'attempt', log, signal });
-}
-
 /** Records a failed attempt and schedules the next one, if there is one. */
 async function recordFailure(deps: Deps, webhook: WebhookDoc, delivery: DeliveryDoc, attempt: Attempt): Promise<void> {
-  const { store, queue, log, metrics } = deps;
+  const { store, queue, log, metrics, batches } = deps;
   const { _id, tenant, attempts, retriesFrom = 0 } = delivery;
   const now = new Date();
   const delayMs = RETRY_AFTER_MS[attempts - retriesFrom];
@@ -79,10 +70,11 @@ async function recordFailure(deps: Deps, webhook: WebhookDoc, delivery: Delivery
   const outcome = responseCode ?? error;
   log.warn({ deliveryId: _id, attempt: attempts + 1, outcome, last: delayMs === undefined }, 'webhook delivery failed');
   metrics.webhookAttempts[delayMs === undefined ? 'failed' : 'retried'].inc();
-  if (delayMs === undefined) await record(deps, delivery, attempt, { status: 'FAILED', nextLookAt: now });
+  if (delayMs === undefined)
+    await batches.record({ delivery, attempt, outcome: { status: 'FAILED', nextLookAt: now } });
   else {
     const nextLookAt = new Date(now.getTime() + delayMs + SWEEP_SLACK_MS);
-    await record(deps, delivery, attempt, { status: delivery.status, nextLookAt });
+    await batches.record({ delivery, attempt, outcome: { status: delivery.status, nextLookAt } });
     await wakeForAttempt(queue, { ...delivery, attempts: attempts + 1 }, delayMs);
   }
   if (webhook.failingSince === undefined) await store.webhooks.recordFailure(webhook._id, attempt.at);
@@ -113,27 +105,27 @@ async function wait(
  * for other deliveries to the endpoint, which would occupy one of the worker's slots.
  */
 export async function deliverWebhook(deps: Deps, deliveryId: string, job: Job, token?: string): Promise<void> {
-  const { store, permits, metrics } = deps;
-  const delivery = await store.deliveries.byId(deliveryId);
+  const { store, permits, metrics, batches } = deps;
+  const delivery = await batches.delivery(deliveryId);
   if (!delivery || !isUnfinished(delivery)) return;
   const now = new Date();
   // A wake-up for an attempt that was made already, or of an earlier round.
   if (job.id !== wakeUpIdOf(deliveryId, attemptKeyOf(delivery))) return;
   if (delivery.visibleAt && delivery.visibleAt > now) return;
-  const webhook = await store.webhooks.byId(delivery.endpointId ?? delivery.tenant);
+  const webhook = await batches.endpoint(delivery.endpointId ?? delivery.tenant);
   if (!webhook) return store.deliveries.drop(delivery);
   if (webhook.disabledAt) return store.deliveries.skip(delivery);
   const release = await permits.take(webhook, now);
   if (release === null) return wait(deps, webhook, delivery, job, token);
   try {
-    if (!(await store.deliveries.lease(delivery, now, new Date(now.getTime() + LEASE_MS)))) return;
+    if (!(await batches.lease(delivery))) return;
     const attempt = await attemptDelivery(deps, webhook, delivery);
     const { responseCode } = attempt;
     if (responseCode === null || responseCode < 200 || responseCode > 299) {
       await recordFailure(deps, webhook, delivery, attempt);
       return;
     }
-    await record(deps, delivery, attempt, { status: 'DELIVERED', nextLookAt: attempt.at });
+    await batches.record({ delivery, attempt, outcome: { status: 'DELIVERED', nextLookAt: attempt.at } });
     metrics.webhookAttempts.delivered.inc();
     if (webhook.failingSince) await store.webhooks.recordSuccess(webhook._id);
   } finally {
