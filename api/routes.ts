@@ -29,6 +29,9 @@ import type { Route } from './http/route';
 import { HEALTH_ROUTES } from './admin/probes';
 import { deleteDeadLetterRoute } from './admin/delete-dead-letter';
 import { getDeadLetterRoute } from './admin/get-dead-letter';
+import { killAnySubtreeRoute } from './admin/kill-any-subtree';
+import { reactivateAnyAgentRoute } from './admin/reactivate-any-agent';
+import { suspendAnyAgentRoute } from './admin/suspend-any-agent';
 import { listDeadLettersRoute } from './admin/list-dead-letters';
 import { replayDeadLetterRoute } from './admin/replay-dead-letter';
 import { submitApplicationRoute } from './partners/submit-application';
@@ -198,6 +201,9 @@ export const ADMIN_ROUTES: readonly Route[] = [
   getDeadLetterRoute,
   replayDeadLetterRoute,
   deleteDeadLetterRoute,
+  suspendAnyAgentRoute,
+  reactivateAnyAgentRoute,
+  killAnySubtreeRoute,
 ];
 
 /** Routes served only without a prefix. */

@@ -9,6 +9,15 @@ import { cascadeStatusSchema } from './enum-schemas';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
+/** A kill that is in effect. */
+export const killSchema = z
+  .object({
+    cascadeId: z.string(),
+    status: cascadeStatusSchema,
+    effectiveAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Kill' });
+
 /** The kill switch. Works on every plan: a downgraded partner must still be able to revoke its agents. */
 export const revokeDescendantsRoute = route({
   operationId: 'revokeDescendants',
@@ -43,13 +52,7 @@ export const revokeDescendantsRoute = route({
     202: {
       description: 'The kill, which is in effect',
       headers: ['Location'],
-      schema: z
-        .object({
-          cascadeId: z.string(),
-          status: cascadeStatusSchema,
-          effectiveAt: z.iso.datetime(),
-        })
-        .meta({ id: 'Kill' }),
+      schema: killSchema,
     },
   },
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT', 'IDEMPOTENCY_KEY_REQUIRED'],
@@ -59,7 +62,7 @@ export const revokeDescendantsRoute = route({
     const { tenant, auditContext } = access;
     const agent = requireDescendant(access, await ctx.store.urgent.agents.get(tenant, params.id));
     if (body.dryRun) {
-      const preview = () => previewKill(ctx, agent, call.caller.charge);
+      const preview = () => previewKill(ctx, agent, { charge: call.caller.charge });
       return { status: 200, body: await ctx.longWork.run(ownerOf(tenant, access.self), preview) };
     }
     const { _id: agentId, rootId } = agent;

@@ -43,6 +43,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   agents: ['agents tree --partner prt_0123', 'agents kill agt_live_0123 --preview'],
   'agents list': ['agents list --partner prt_0123 --status ACTIVE'],
   'agents show': ['agents show agt_live_0123'],
+  'agents suspend': [
+    'agents suspend agt_live_0123 --preview',
+    'agents suspend agt_live_0123 --include-descendants --reason "odd requests"',
+  ],
+  'agents reactivate': ['agents reactivate agt_live_0123 --reason "false alarm"'],
   'agents cascade': ['agents cascade', 'agents cascade csc_0123'],
   'dead-letters list': ['dead-letters list --queue events', 'dead-letters list --json'],
   'dead-letters show': ['dead-letters show c0123'],

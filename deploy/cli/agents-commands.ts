@@ -10,8 +10,9 @@ import type { TreeNode } from '../../api/agents/walk-tree';
 import { readPartner } from '../../api/partners/get-partner';
 import { operate, paged, wholeNumberUpTo } from './command';
 import type { Shell } from './shell';
-import { findAgent } from './find-agent';
+import { findAnyAgent } from '../../api/agents/any-agent';
 import { addKillCommands } from './kill-commands';
+import { addSuspendAgentCommands } from './suspend-agent-commands';
 import type { CliContext } from './open';
 import { pageTable, printable, sheet } from './print';
 
@@ -51,7 +52,7 @@ async function printTree(shell: Shell, nodes: AsyncIterable<TreeNode>, rootDepth
 }
 
 async function showAgent(ctx: CliContext, agentId: string) {
-  const agent = await findAgent(ctx, agentId);
+  const agent = await findAnyAgent(ctx, agentId);
   const above = await ctx.store.agents.marksOf(agent.ancestors);
   const { ancestry } = await readLineage(ctx, agent, { limit: 1 });
   return {
@@ -104,7 +105,7 @@ function addReadingCommands(agents: Command, shell: Shell): void {
         shell,
         command,
         async (ctx) => {
-          const root = agentId === undefined ? null : await findAgent(ctx, agentId);
+          const root = agentId === undefined ? null : await findAnyAgent(ctx, agentId);
           const tenant = root?.tenant ?? (await requireTenant(ctx, partner!, env));
           await printTree(shell, nodesOf(ctx, { tenant, root, levels, status }), root?.depth ?? 0, json);
         },
@@ -151,4 +152,5 @@ function addReadingCommands(agents: Command, shell: Shell): void {
 export function addAgentCommands(agents: Command, shell: Shell): void {
   addReadingCommands(agents, shell);
   addKillCommands(agents, shell);
+  addSuspendAgentCommands(agents, shell);
 }

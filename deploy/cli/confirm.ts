@@ -12,6 +12,11 @@ export function confirmationProblem({ terminal }: Shell, remedy: string): string
   return terminal ? null : `cannot ask for confirmation without a terminal; add ${remedy}`;
 }
 
+/** Returns the problem of a command without a reason for the audit log. */
+export function reasonProblem(reason: string | undefined): string | null {
+  return reason === undefined ? 'the audit log needs a reason; add --reason <text>' : null;
+}
+
 /**
  * Shows what a command is about to do, and asks the operator to type `expected`. Throws if the typed text is different.
  * `what` names the text, as in "the agent's ID".

@@ -1,22 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { partnerOf } from '../../shared/domain/ids';
 import { PublicError } from '../../api/http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AuditContext } from '../../api/db/audit-context';
 import { type PresentedCascade, readCascade, readOpenCascades } from '../../api/agents/get-cascade';
 import { killSubtree } from '../../api/agents/kill-subtree';
-import { type KillPreview, previewKill } from '../../api/agents/preview-kill';
+import { previewKill } from '../../api/agents/preview-kill';
 import { validate } from '../../api/http/validate';
 
 import { reasonSchema } from '../../api/http/schemas';
 import { operate, wholeNumberUpTo } from './command';
-import { confirmationProblem, confirmByTyping, rejectUsage } from './confirm';
+import { confirmationProblem, confirmByTyping, reasonProblem, rejectUsage } from './confirm';
 import type { Shell } from './shell';
-import { findAgent } from './find-agent';
+import { findAnyAgent } from '../../api/agents/any-agent';
 import type { CliContext } from './open';
 import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
+import { ownerOf, subtreeText } from './subtree-text';
 
 const POLL_MS = 500;
 const DEFAULT_WAIT_SECONDS = 600;
@@ -27,6 +27,9 @@ const OPEN_SHOWN = 100;
  */
 const MAX_QUARANTINED_SHOWN = 20;
 
+const UNAFFECTED = `Not affected: the agents' parent and siblings; events that they have already submitted; their audit log; what
+they can access outside of MIR, unless it asks MIR about their keys.`;
+
 interface KillOptions {
   preview?: boolean;
   reason?: string;
@@ -34,9 +37,6 @@ interface KillOptions {
   wait: boolean;
   waitSeconds: number;
 }
-
-const previewText = ({ affected, byStatus, deepest }: KillPreview): string =>
-  sheet({ 'agents to revoke': affected, ...byStatus, 'maximum depth': deepest });
 
 const cascadeText = (cascade: PresentedCascade): string => sheet(cascade);
 
@@ -62,13 +62,21 @@ function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCasc
   return open > data.length ? `${shown}\nShowing the oldest ${data.length} of ${open}.` : shown;
 }
 
+/** Returns what a kill of the agent would affect. */
+async function previewOf(ctx: CliContext, agentId: string) {
+  const agent = await findAnyAgent(ctx, agentId);
+  return { ...(await ownerOf(ctx, agent)), ...(await previewKill(ctx, agent)) };
+}
+
+const previewText = (preview: Awaited<ReturnType<typeof previewOf>>): string =>
+  subtreeText(preview, 'agents to revoke', UNAFFECTED);
+
 /**
  * Shows what the kill would affect and asks the operator to type the agent's ID. Throws if the typed ID does not match.
  */
 async function confirmKill(ctx: CliContext, shell: Shell, agent: AgentDoc): Promise<void> {
-  const facts = sheet({ agent: agent._id, name: agent.name, partner: partnerOf(agent.tenant) });
   await confirmByTyping(shell, {
-    preview: `${facts}\n${previewText(await previewKill(ctx, agent))}`,
+    preview: previewText(await previewOf(ctx, agent._id)),
     question: "This is permanent. To kill this agent and all its descendants, type the agent's ID: ",
     expected: agent._id,
     what: "the agent's ID",
@@ -143,7 +151,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
     .command('kill <agentId>')
     .description('permanently revoke an agent and all its descendants, effective immediately')
     .option('--preview', 'show what would be affected and change nothing')
-    .option('--reason <text>', 'reason to record in the audit log')
+    .option('--reason <text>', 'reason to record in the audit log; required, except with --preview')
     .option('--confirm <agentId>', "repeat the agent's ID to confirm without a prompt")
     .option('--no-wait', 'exit as soon as the kill is in force')
     .option(
@@ -162,16 +170,19 @@ export function addKillCommands(agents: Command, shell: Shell): void {
       const reason = validate(reasonSchema.optional(), options.reason, 'reason');
       const { confirm, preview = false, wait } = options;
       if (preview) {
-        return operate(shell, command, async (ctx) => previewKill(ctx, await findAgent(ctx, agentId)), previewText);
+        return operate(shell, command, (ctx) => previewOf(ctx, agentId), previewText);
       }
-      if (confirm !== undefined && confirm !== agentId) command.error('error: --confirm does not match the agent ID');
-      if (confirm === undefined) rejectUsage(command, [confirmationProblem(shell, `--confirm ${agentId}`)]);
+      rejectUsage(command, [
+        reasonProblem(reason),
+        confirm !== undefined && confirm !== agentId ? '--confirm does not match the agent ID' : null,
+        confirm === undefined ? confirmationProblem(shell, `--confirm ${agentId}`) : null,
+      ]);
       let cascade: PresentedCascade | undefined;
       await operate(
         shell,
         command,
         async (ctx, auditContext) => {
-          const agent = await findAgent(ctx, agentId);
+          const agent = await findAnyAgent(ctx, agentId);
           if (confirm === undefined) await confirmKill(ctx, shell, agent);
           return (cascade = await kill(ctx, shell, auditContext, agent, { ...options, ...(reason ? { reason } : {}) }));
         },

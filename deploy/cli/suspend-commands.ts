@@ -5,7 +5,7 @@ import { readPartner } from '../../api/partners/get-partner';
 import { previewSuspension, type SuspensionPreview } from '../../api/partners/preview-suspension';
 import { applyPartnerPatch } from '../../api/partners/update-partner';
 import { operate } from './command';
-import { confirmationProblem, confirmByTyping, rejectUsage } from './confirm';
+import { confirmationProblem, confirmByTyping, reasonProblem, rejectUsage } from './confirm';
 import { printable, sheet, table } from './print';
 import type { Shell } from './shell';
 
@@ -48,10 +48,7 @@ export function addSuspendCommands(partners: Command, shell: Shell): void {
           previewText,
         );
       }
-      rejectUsage(command, [
-        reason === undefined ? 'the audit log needs a reason; add --reason <text>' : null,
-        yes ? null : confirmationProblem(shell, '--yes'),
-      ]);
+      rejectUsage(command, [reasonProblem(reason), yes ? null : confirmationProblem(shell, '--yes')]);
       const given = validate(reasonSchema, reason, 'reason');
       await operate(
         shell,

@@ -139,7 +139,7 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
   ];
 }
 
-function adminCalls({ other, ids }: Prepared): RouteCall[] {
+function adminCalls({ other, ids, agents }: Prepared): RouteCall[] {
   const call = (route: string, needs: readonly StoreRole[], options: CallOptions = {}): RouteCall =>
     callOf(route, needs, '', { ...options, headers: { 'x-admin-token': ADMIN_TOKEN } });
   const of = (id: string): CallOptions => ({ params: { id } });
@@ -156,6 +156,9 @@ function adminCalls({ other, ids }: Prepared): RouteCall[] {
     call('GET /admin/dead-letters/:id', QUEUE, of(shown)),
     call('POST /admin/dead-letters/:id/replay', BOTH, of(replayed)),
     call('DELETE /admin/dead-letters/:id', BOTH, of(dropped)),
+    call('POST /admin/agents/:id/suspend', BOTH, { ...of(agents.active.agentId), body: { reason: 'Any' } }),
+    call('POST /admin/agents/:id/reactivate', BOTH, { ...of(agents.suspended.agentId), body: { reason: 'Any' } }),
+    call('POST /admin/agents/:id/revoke-descendants', BOTH, { ...of(agents.killed.agentId), body: { reason: 'Any' } }),
   ];
 }
 

@@ -209,6 +209,9 @@ const CONTROLS: Record<string, Control> = {
   'GET /admin/dead-letters/:id': READ,
   'POST /admin/dead-letters/:id/replay': EMPTY,
   'DELETE /admin/dead-letters/:id': READ,
+  'POST /admin/agents/:id/suspend': { body: () => ({ reason: 'Any' }) },
+  'POST /admin/agents/:id/reactivate': { body: () => ({ reason: 'Any' }), agent: { status: 'SUSPENDED' } },
+  'POST /admin/agents/:id/revoke-descendants': { body: () => ({ reason: 'Any' }) },
   'GET /healthz': READ,
   'GET /readyz': READ,
 };

@@ -6,6 +6,8 @@ import { type Harness, startHarness, type TestPartner } from '../../../support/h
 import { auditOf, statusWith } from '../../../support/partners';
 import { cli, cliAt, typing } from '../../../support/cli';
 
+const REASON = ['--reason', 'drill'];
+
 let h: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
@@ -98,24 +100,73 @@ describe('mir agents', () => {
   });
 });
 
+describe('mir agents suspend and reactivate', () => {
+  it('suspends only the agent, or also its descendants, and reactivates both', async () => {
+    const tree = await createTree(10);
+    const [root, leaf] = [tree[0]!, tree.at(-1)!];
+    const statuses = () => Promise.all([root, leaf].map(({ key }) => statusWith(h.client, key)));
+    const suspend = (...args: string[]) => mir('suspend', root.agentId, '--yes', ...REASON, ...args);
+    const reactivate = () => mir('reactivate', root.agentId, ...REASON);
+    expect(await suspend()).toMatchObject({ code: 0, out: expect.stringContaining(`Suspended ${root.agentId}.`) });
+    expect(await statuses()).toEqual([403, 200]);
+    expect((await suspend('--include-descendants', '--json')).json()).toMatchObject({ status: 'SUSPENDED' });
+    expect(await statuses()).toEqual([403, 403]);
+    expect((await mir('reactivate', leaf.agentId, ...REASON)).out).toContain('it is still SUSPENDED');
+    expect(await reactivate()).toMatchObject({ code: 0, out: expect.stringContaining('Its key works again') });
+    expect(await statuses()).toEqual([200, 200]);
+    expect(await auditOf(h.ctx, root.agentId)).toMatchObject([
+      { action: 'agent.suspended', reason: 'drill', actor: { kind: 'OPERATOR', via: 'CLI' } },
+      { action: 'agent.suspended' },
+      { action: 'agent.reactivated', reason: 'drill' },
+    ]);
+  });
+
+  it('shows what a suspension would affect, and asks for the agent ID', async () => {
+    const tree = await createTree(10);
+    const id = tree[0]!.agentId;
+    expect((await mir('suspend', id, '--preview', '--json')).json()).toMatchObject({ affected: 1, env: 'live' });
+    const all = ['--include-descendants', ...REASON];
+    expect((await mir('suspend', id, '--preview', ...all)).out).toMatch(/agents to suspend\W+10[^]*Not affected:/);
+    const wrong = await cliAt(typing('no'), h.env, 'agents', 'suspend', id, ...all);
+    expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('nothing was changed') });
+    expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
+    expect((await cliAt(typing(id), h.env, 'agents', 'suspend', id, ...all)).code).toBe(0);
+    expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(403);
+  });
+});
+
 describe('mir agents kill', () => {
   it('prints the result of an API dry run with --preview, without changing anything', async () => {
     const tree = await createTree(30);
     const preview = (await mir('kill', tree[0]!.agentId, '--preview', '--json')).json();
     const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
-    expect(preview).toEqual((await h.client.post(path, partner.liveKey, { dryRun: true })).body);
-    expect(preview.affected).toBe(30);
-    expect((await mir('kill', tree[0]!.agentId, '--preview')).out).toContain('30');
+    const { name } = (await h.ctx.store.partners.get(partner.partnerId))!;
+    const dryRun = await h.client.post(path, partner.liveKey, { dryRun: true });
+    const owner = { partnerId: partner.partnerId, partner: name, env: 'live', agentId: tree[0]!.agentId };
+    expect(preview).toEqual({ ...dryRun.body, ...owner, name: preview.first[0].name });
+    expect(preview).toMatchObject({ affected: 30, activeLastHour: 0 });
+    expect(preview.first).toHaveLength(20);
+    const { out } = await mir('kill', tree[0]!.agentId, '--preview');
+    expect(out).toMatch(/environment\W+live[^]*agents to revoke\W+30[^]*and 10 more[^]*Not affected:/);
+    for (const shown of [name, preview.first[19].agentId]) expect(out).toContain(shown);
     expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(200);
   });
 
   it('kills agents with --no-wait even if no worker is running, and exits with code 1 if a wait times out', async () => {
     const tree = await createTree(10);
-    const started = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, '--no-wait', '--json');
+    const started = await mir(
+      'kill',
+      tree[0]!.agentId,
+      '--confirm',
+      tree[0]!.agentId,
+      ...REASON,
+      '--no-wait',
+      '--json',
+    );
     expect(started).toMatchObject({ code: 0, err: expect.stringContaining('In force since') });
     expect(started.json()).toMatchObject({ status: 'RUNNING', agentId: tree[0]!.agentId });
     expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(401);
-    const waited = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, '--wait-seconds', '0');
+    const waited = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, ...REASON, '--wait-seconds', '0');
     expect(waited).toMatchObject({ code: 1, err: expect.stringContaining('RUNNING') });
     const { cascadeId } = started.json();
     expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ cascadeId, status: 'RUNNING' });
@@ -138,7 +189,7 @@ describe('mir agents kill', () => {
     const other = tree[1]!.agentId;
     for (const typed of ['', 'yes', other, tree[0]!.agentId.toUpperCase()]) {
       const terminal = typing(typed);
-      const result = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId);
+      const result = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId, ...REASON);
       expect(result).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nothing was changed') });
       expect(terminal.questions).toHaveLength(1);
     }
@@ -166,7 +217,7 @@ describe('mir agents kill', () => {
   it('prints progress to stderr and only JSON to stdout when a script runs the command', async () => {
     const tree = await createTree(25);
     const inner = tree.find(({ depth }) => depth === 1)!;
-    const result = await mir('kill', inner.agentId, '--confirm', inner.agentId, '--json');
+    const result = await mir('kill', inner.agentId, '--confirm', inner.agentId, ...REASON, '--json');
     expect(result.code).toBe(0);
     const { affected, status } = result.json();
     expect(status).toBe('CLOSED');
@@ -177,7 +228,7 @@ describe('mir agents kill', () => {
 
   it('reports a completed kill in one line', async () => {
     const [root] = await createTree(3);
-    const { code, out } = await mir('kill', root!.agentId, '--confirm', root!.agentId);
+    const { code, out } = await mir('kill', root!.agentId, '--confirm', root!.agentId, ...REASON);
     expect([code, out]).toEqual([0, expect.stringMatching(/^Killed agt_\w+: 3 agents revoked \(csc_\w+\)\.\n$/)]);
   });
 
@@ -191,9 +242,13 @@ describe('mir agents kill', () => {
     [['list', '--partner', 'prt_none'], 1, /^NOT_FOUND: /],
     [['list', '--partner', 'prt_none', '--status', 'DEAD'], 2, /PENDING_APPROVAL/],
     [['show', 'agt_live_none'], 1, /^NOT_FOUND: /],
-    [['kill', 'agt_live_none'], 2, /--confirm agt_live_none/],
-    [['kill', 'agt_live_none', '--confirm', 'agt_live_other'], 2, /does not match/],
-    [['kill', 'agt_live_none', '--confirm', 'agt_live_none'], 1, /^NOT_FOUND: /],
+    [['kill', 'agt_live_none'], 2, /--reason[^]*--confirm agt_live_none/],
+    [['kill', 'agt_live_none', '--confirm', 'agt_live_other', ...REASON], 2, /does not match/],
+    [['kill', 'agt_live_none', '--confirm', 'agt_live_none', ...REASON], 1, /^NOT_FOUND: /],
+    [['suspend', 'agt_live_none'], 2, /--reason[^]*--yes/],
+    [['suspend', 'agt_live_none', '--yes', ...REASON], 1, /^NOT_FOUND: /],
+    [['reactivate', 'agt_live_none'], 2, /--reason/],
+    [['reactivate', 'agt_live_none', ...REASON], 1, /^NOT_FOUND: /],
     [['kill', 'agt_live_none', '--preview'], 1, /^NOT_FOUND: /],
     [['cascade', 'csc_none'], 1, /^NOT_FOUND: /],
   ])('rejects %j with exit code %i, and prints the reason to stderr', async (args, code, why) => {
