@@ -25,6 +25,7 @@ import { type AccountAuth, createAuth } from './accounts/auth';
 import { createStaffAuth, type StaffAuth } from './accounts/staff-auth';
 import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } from '../shared/authz/record-activity';
 import { createRejectionRecorder, type RejectionRecorder } from '../shared/rejections/record-rejections';
+import { createRejectedShares, type RejectedShares } from '../shared/rejections/rejected-shares';
 import { createUsageRecorder, type UsageRecorder } from '../shared/usage/record-usage';
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
@@ -43,6 +44,7 @@ export interface ApiContext extends Runtime {
   /** When agents were last active. */
   activity: ActivityRecorder;
   rejections: RejectionRecorder;
+  rejectedShares: RejectedShares;
   usage: UsageRecorder;
   /** Null if the access log is off. */
   accessLog: Log | null;
@@ -148,6 +150,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     authorizer: recordingAuthorizer(authorizer, { agents: activity, keys: keyUses }),
     activity,
     rejections,
+    rejectedShares: createRejectedShares({ metrics, log }),
     usage,
     accessLog: config.accessLog ? log.child({ log: 'access' }, { level: 'info' }) : null,
     keyUses,

@@ -4,10 +4,10 @@ import { PublicError } from '../http/public-error';
 import type { AuditChain } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
 import { pageQuery, readCursor, encryptCursor } from '../http/paging';
-import { type Charge, FREE, isPaid } from '../http/price';
+import { type Charge, FREE, isPaid, ROWS_PER_UNIT } from '../http/price';
 import { route } from '../http/route';
 
-import { type CheckedChain, UNCHECKED, verifyChain } from './verify-chain';
+import { type CheckedChain, UNCHECKED, verifyChain } from '../../shared/audit/verify-chain';
 
 /** Maximum number of entries that one call verifies. Longer chains require several calls. */
 const MAX_ENTRIES_PER_CALL = 100_000;
@@ -75,8 +75,8 @@ export async function verdictOfAudit(
   const { store, secrets } = deps;
   const owner = `verify|${chain}`;
   const from = readPosition(deps, owner, cursor);
-  const mayReadMore = () => isPaid(charge(1));
-  const bounds = { maxEntries: limit, timeoutMs: CALL_TIMEOUT_MS, mayReadMore };
+  const more = { every: ROWS_PER_UNIT, isGranted: () => isPaid(charge(1)) };
+  const bounds = { maxEntries: limit, timeoutMs: CALL_TIMEOUT_MS, more };
   const verdict = await verifyChain(store, chain, from, bounds);
   if (!verdict.intact) return verdict;
   const { seq, hash, throughMs } = verdict.checked;

@@ -149,7 +149,15 @@ export interface BatchReceipt {
 
 type Deps = Pick<
   ApiContext,
-  'catalog' | 'authorizer' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'rejections' | 'keyedIdsFromMs'
+  | 'catalog'
+  | 'authorizer'
+  | 'eventQueue'
+  | 'overload'
+  | 'secrets'
+  | 'metrics'
+  | 'rejections'
+  | 'rejectedShares'
+  | 'keyedIdsFromMs'
 >;
 
 /** Splits a batch's valid events into chunks and assigns the events' IDs. */
@@ -191,6 +199,7 @@ async function checkAdmitted(
   if (rejected > 0) {
     deps.metrics.eventsSubmitted.refused.inc(rejected);
     sent.counted.rejectedEvents = rejected;
+    deps.rejectedShares.count(batch.tenant, 0, rejected);
     const request = rejectingRequest(batch.tenant, sent.requestId, admission);
     deps.rejections.record(request, rejectionsOf(batch), rejected - batch.rejectedTypes.size);
   }
@@ -251,6 +260,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   const load = { openChunks, sentBytes: batch.sentBytes, authorizedAt, sharePercent };
   await Promise.all([eventQueue.add(chunks, load), unmark(marked.slice(chunks.length))]);
   metrics.eventsSubmitted.accepted.inc(accepted);
+  deps.rejectedShares.count(tenant, accepted, 0);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
   return {
     receiptId: signReceipt(secrets.receipt, tenant, facts),

@@ -146,6 +146,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
         // Only now is it certain that the tenant's own key sent the event.
         if (recordSingle(ctx, rejectingRequest(tenant, requestId, admission), sentEvent, error)) {
           counted.rejectedEvents = 1;
+          ctx.rejectedShares.count(tenant, 0, 1);
         }
       }
       throw error;

@@ -27,7 +27,15 @@ export interface SubmittedSingle {
 
 type Deps = Pick<
   ApiContext,
-  'authorizer' | 'store' | 'eventQueue' | 'overload' | 'secrets' | 'metrics' | 'tracing' | 'keyedIdsFromMs'
+  | 'authorizer'
+  | 'store'
+  | 'eventQueue'
+  | 'overload'
+  | 'secrets'
+  | 'metrics'
+  | 'rejectedShares'
+  | 'tracing'
+  | 'keyedIdsFromMs'
 >;
 
 export interface Single {
@@ -46,7 +54,7 @@ type Waiting = Coalesced<Single & { span: SpanContext | null }, SubmittedSingle>
  * a Redis script call, a chunk and a job.
  */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SubmittedSingle> {
-  const { eventQueue, secrets, metrics, tracing, keyedIdsFromMs } = deps;
+  const { eventQueue, secrets, metrics, rejectedShares, tracing, keyedIdsFromMs } = deps;
   const reusedKeys = createReusedKeys(deps);
   const accepted = metrics.eventsSubmitted.accepted;
 
@@ -115,6 +123,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     const spans = granted.map(({ item }) => item.span);
     await eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, sharePercent, spans });
     accepted.inc(granted.length);
+    rejectedShares.count(tenant, granted.length, 0);
     const receivedAt = new Date(receivedAtMs).toISOString();
     granted.forEach(({ resolve, item }, index) => {
       const { eventId } = events[index]!;

@@ -12,17 +12,15 @@ const failedAttempts = memoryThrottle({
   rejection: 'Too many incorrect admin tokens from this IP address. Try again in a minute.',
 });
 
+type Deps = Pick<ApiContext, 'config' | 'log' | 'metrics'>;
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /**
  * Throws 401 unless `token` matches `ADMIN_TOKEN`, 404 if no admin token is configured, and 429 after ten incorrect
  * tokens from one IP address within a minute.
  */
-export async function checkAdminToken(
-  { config, log }: Pick<ApiContext, 'config' | 'log'>,
-  token: unknown,
-  ip: string,
-): Promise<void> {
+export async function checkAdminToken({ config, log, metrics }: Deps, token: unknown, ip: string): Promise<void> {
   if (config.adminToken === null) {
     throw new PublicError('NOT_FOUND', 'The admin API is disabled. Set ADMIN_TOKEN to enable it.');
   }
@@ -30,6 +28,7 @@ export async function checkAdminToken(
   await failedAttempts.check(address);
   if (typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken))) return;
   await failedAttempts.punish(address);
+  metrics.operatorLogInsRejected.inc();
   log.warn('incorrect admin token');
   throw new PublicError(
     'ADMIN_TOKEN_INVALID',
@@ -38,6 +37,6 @@ export async function checkAdminToken(
 }
 
 /** Throws unless the `x-admin-token` header contains the admin token. */
-export async function requireAdmin(deps: Pick<ApiContext, 'config' | 'log'>, req: Request): Promise<void> {
+export async function requireAdmin(deps: Deps, req: Request): Promise<void> {
   await checkAdminToken(deps, req.headers['x-admin-token'], req.ip ?? 'unknown');
 }

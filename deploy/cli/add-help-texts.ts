@@ -59,6 +59,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'migrate apply': ['migrate apply'],
   backup: ['backup create /backups/2026-11-24', 'backup verify'],
   'backup create': ['backup create /backups/2026-11-24'],
+  'backup record': ['backup record', 'backup record --began 2026-11-24T02:00:00Z'],
   'backup restore': ['backup restore /backups/2026-11-24'],
   'backup verify': ['backup verify', 'backup verify /backups/2026-11-24'],
 };

@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../shared/config/config';
-import { createBackup, restoreBackup, verifyBackup } from './backup/run-backup';
+import { createBackup, recordBackup, restoreBackup, verifyBackup } from './backup/run-backup';
 import type { Verified } from './backup/verify-store';
 import { readCliConfig } from './settings';
 import { ExitCode, type Shell } from './shell';
 
 const VERIFICATION_FAILED = 1;
+/** How far the clocks of two machines may differ. */
+const CLOCK_SLACK_MS = 60_000;
 const CODES = '\nExit codes: 0 success, 1 failure or a verification problem, 2 usage error.';
 
 function verdictText({ problems, chains, auditEntries, users }: Verified): string {
@@ -17,7 +19,7 @@ function verdictText({ problems, chains, auditEntries, users }: Verified): strin
   );
 }
 
-/** Adds `backup create`, `backup restore` and `backup verify`. */
+/** Adds `backup create`, `backup record`, `backup restore` and `backup verify`. */
 export function addBackupCommands(backup: Command, shell: Shell): void {
   const log = (line: string): void => shell.err(`${line}\n`);
   const config = (): Config => readCliConfig(shell.env);
@@ -38,6 +40,21 @@ export function addBackupCommands(backup: Command, shell: Shell): void {
       const folder = resolve(given);
       await createBackup(config(), folder, log);
       print(command, { folder }, `Backup: ${folder}`);
+    });
+
+  backup
+    .command('record')
+    .description(
+      'record that another tool has just finished a backup, so that MIR can report when the newest is too old',
+    )
+    .option('--began <time>', 'when the backup began, as an ISO 8601 time (default: now)')
+    .action(async ({ began }: { began?: string }, command: Command) => {
+      const at = began === undefined ? new Date() : new Date(began);
+      if (Number.isNaN(at.getTime()) || at.getTime() > Date.now() + CLOCK_SLACK_MS) {
+        command.error(`error: --began must be a time in the past, such as ${new Date().toISOString()}`);
+      }
+      await recordBackup(config(), at);
+      print(command, { recorded: at.toISOString() }, `Recorded: a backup that began at ${at.toISOString()}`);
     });
 
   backup

@@ -5,6 +5,7 @@ import { eventSeries } from './events';
 import { overloadSeries } from './overload';
 import { queueSeries } from './queues';
 import { requestSeries } from './requests';
+import { tenantSeries } from './tenants';
 import { storeSeries } from './stores';
 import { webhookSeries } from './webhooks';
 
@@ -25,6 +26,7 @@ export function createMetrics(service: 'api' | 'worker') {
     registry,
     ...requestSeries(api),
     ...overloadSeries(api),
+    ...tenantSeries(api),
     ...eventSeries(worker),
     ...queueSeries(worker),
     ...agentSeries(worker),

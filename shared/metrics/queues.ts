@@ -56,6 +56,26 @@ export function queueSeries({ registers }: In) {
       help: `Age of the oldest open cascade, or 0 if none is open. ${READ}`,
       registers,
     }),
+    lastKillAtSeconds: new Gauge({
+      name: 'mir_last_kill_timestamp_seconds',
+      help: `Unix time of the last kill, or 0 if there was none. ${READ}`,
+      registers,
+    }),
+    auditChainsBroken: new Gauge({
+      name: 'mir_audit_chains_broken',
+      help: `Audit chains that workers found to be broken in the current or the last round of checks, counted up to 100. ${READ}`,
+      registers,
+    }),
+    auditCheckedAtSeconds: new Gauge({
+      name: 'mir_audit_checked_timestamp_seconds',
+      help: `Unix time at which workers last finished checking all audit chains, or 0 before the first time. ${READ}`,
+      registers,
+    }),
+    backupAtSeconds: new Gauge({
+      name: 'mir_backup_timestamp_seconds',
+      help: `Unix time at which the newest recorded backup began, or 0 if none was recorded. ${READ}`,
+      registers,
+    }),
     auditUnsealed: new Gauge({
       name: 'mir_audit_unsealed',
       help: `Unsealed audit entries, counted up to 100000. ${READ}`,

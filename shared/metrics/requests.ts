@@ -44,6 +44,11 @@ export function requestSeries({ registers }: In) {
       labelNames: ['rule'],
       registers,
     }),
+    operatorLogInsRejected: new Counter({
+      name: 'mir_operator_log_ins_rejected_total',
+      help: 'Requests and log-ins of operators that were rejected because the admin token was incorrect.',
+      registers,
+    }),
     passwordHashes: new Counter({
       name: 'mir_password_hashes_total',
       help: 'Passwords hashed or verified.',

@@ -14,6 +14,11 @@ export function webhookSeries({ registers }: In) {
   });
   return {
     webhookAttempts: countsOf(attempts, RESULTS),
+    webhooksFailing: new Gauge({
+      name: 'mir_webhooks_failing',
+      help: 'Enabled webhook endpoints at which every attempt has failed for at least 15 minutes, counted up to 10000. Each worker refreshes this gauge every 5 s and stops exporting it after 30 s of failed reads.',
+      registers,
+    }),
     webhooksDisabled: new Gauge({
       name: 'mir_webhooks_disabled',
       help: 'Disabled webhook endpoints, counted up to 10000. Each worker refreshes this gauge every 5 s and stops exporting it after 30 s of failed reads.',

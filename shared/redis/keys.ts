@@ -64,6 +64,7 @@ export function redisKeys(keyspace: string, eventShards = 1) {
     /** Lock of the worker that sweeps the reservations of all shards. */
     reservationSweep: () => ledger(0, '-sweep'),
     partitionLock: (partition: string) => `${p}:{partitions}:lock:${partition}`,
+    chainChecks: () => `${p}:{audit}:checks`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
     /**
      * Orders the changes to one subject, such as an agent tree or a partner. The key names date from an earlier

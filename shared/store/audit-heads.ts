@@ -33,6 +33,15 @@ export function auditHeadsStore(connection: Connection) {
         .lean<AuditHeadDoc>();
     },
 
+    /** Returns the next chain by name, or null if there is none. */
+    async nextChain(after: AuditChain): Promise<AuditChain | null> {
+      const next = await model
+        .findOne({ _id: { $gt: after } }, { _id: 1 })
+        .sort({ _id: 1 })
+        .lean<{ _id: AuditChain }>();
+      return next?._id ?? null;
+    },
+
     /** Advances a chain's head. `moved` is false if another sealer has advanced it since `from` was read. */
     async move(from: AuditHeadDoc | null, to: AuditHeadDoc, session: ClientSession): Promise<{ moved: boolean }> {
       if (!from) {

@@ -57,6 +57,7 @@ const schema = new Schema<CascadeDoc>(
 );
 schema.index({ nextLookAt: 1 }, { partialFilterExpression: { closedAt: null } });
 schema.index({ agentId: 1, createdAt: -1 });
+schema.index({ createdAt: -1 });
 
 /**
  * Matches open cascades through the partial index. Cascades are never deleted, so a scan would become slower over time.
@@ -103,6 +104,15 @@ export function cascadesStore(connection: Connection) {
 
     async oldestOpen(): Promise<Pick<CascadeDoc, '_id' | 'createdAt'> | null> {
       return model.findOne(OPEN, { createdAt: 1 }).sort({ createdAt: 1 }).lean<Pick<CascadeDoc, '_id' | 'createdAt'>>();
+    },
+
+    /** Returns when the last kill was ordered, or null if there was none. */
+    async latestAt(): Promise<Date | null> {
+      const latest = await model
+        .findOne({}, { createdAt: 1 })
+        .sort({ createdAt: -1 })
+        .lean<Pick<CascadeDoc, 'createdAt'>>();
+      return latest?.createdAt ?? null;
     },
 
     /** Returns open cascades, oldest first. */

@@ -6,6 +6,7 @@ import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
+import { backupTimes } from './backup-times';
 import { cascadesStore } from './cascades';
 import { deliveriesStore } from './deliveries';
 import { deliveryAttempts } from './delivery-attempts';
@@ -18,6 +19,7 @@ import { identitiesStore } from './identities';
 import { expiryCursors } from './expiry-cursors';
 import { type AnyModel, pendingSteps, stepText } from './indexes';
 import { keyedIdsFrom } from './event-id-rollout';
+import { chainChecksStore } from './chain-checks';
 import { checkPepper, comparePepper } from './pepper';
 import { DATA_MIGRATIONS, type DataMigration, migrationsStore } from './migrations';
 import { outboxMailsStore } from './outbox-mails';
@@ -102,6 +104,8 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     ...collections,
     migrations,
     expiryCursors: expiryCursors(connection),
+    chainChecks: chainChecksStore(connection),
+    backupTimes: backupTimes(connection),
 
     /**
      * Checks the pepper, creates missing collections and indexes, and migrates data. Safe to repeat and to run in

@@ -56,6 +56,7 @@ const schema = new Schema<WebhookDoc>(
 );
 schema.index({ tenant: 1, slot: 1 }, { unique: true, partialFilterExpression: { slot: { $exists: true } } });
 schema.index({ 'recovery.until': 1 }, { partialFilterExpression: { 'recovery.until': { $exists: true } } });
+schema.index({ failingSince: 1 }, { partialFilterExpression: { failingSince: { $exists: true } } });
 schema.index({ disabledAt: 1 }, { partialFilterExpression: { disabledAt: { $exists: true } } });
 
 /** Maximum number of disabled endpoints that are counted. */
@@ -158,6 +159,14 @@ export function webhooksStore(connection: Connection) {
     /** Ends a recovery, unless a later request extended it. */
     async endRecovery({ _id, recovery }: WebhookDoc): Promise<void> {
       await model.updateOne({ _id, 'recovery.until': recovery!.until }, { $unset: { recovery: 1 } });
+    },
+
+    /** Counts the enabled endpoints at which every attempt has failed since `since` or longer. */
+    async countFailing(since: Date): Promise<number> {
+      return model.countDocuments(
+        { failingSince: { $lte: since }, disabledAt: { $exists: false } },
+        { limit: MAX_COUNTED },
+      );
     },
 
     async countDisabled(): Promise<number> {

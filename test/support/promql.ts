@@ -12,6 +12,7 @@ const DASHBOARDS_DIR = join(projectRoot(), 'deploy/grafana/dashboards');
 interface Dashboard {
   uid: string;
   title: string;
+  annotations: { list: { name: string; expr: string }[] };
   panels: {
     id: number;
     title: string;
@@ -41,7 +42,13 @@ export function allExpressions(): [where: string, expr: string][] {
       group.rules.map(({ alert, record, expr }): [string, string] => [(alert ?? record)!, expr]),
     );
   });
-  return [...panels, ...rules].map(([where, expr]) => [where, expr.replaceAll('$__rate_interval', '1m')]);
+  const annotations = [...DASHBOARDS.values()].flatMap(({ title, annotations: { list } }) =>
+    list.map(({ name, expr }): [string, string] => [`${title}: annotation ${name}`, expr]),
+  );
+  return [...panels, ...annotations, ...rules].map(([where, expr]) => [
+    where,
+    expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*'),
+  ]);
 }
 
 /** Returns the selectors in an expression, parsed with Prometheus's grammar. Throws if the expression is not PromQL. */

@@ -11,6 +11,7 @@ import { scripts } from '../../shared/redis/scripts';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
 import type { OUTBOXES, Store } from '../../shared/store/store';
 import { storeUsage } from '../../shared/usage/store-usage';
+import { checkChains } from '../audit/check-chains';
 import { announceExpiringKeys } from './announce-expiring-keys';
 import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
@@ -34,13 +35,16 @@ const WRITE_ERRORS_EVERY_MS = 2_000;
 const USAGE_EVERY_MS = 60_000;
 /** Less than `USAGE_EVERY_MS`, so that in each interval, only the first worker stores usage. */
 const USAGE_LOCK_MS = 50_000;
+const CHAINS_EVERY_MS = 5_000;
+/** Less than `CHAINS_EVERY_MS`, so that in each interval, only the first worker checks audit chains. */
+const CHAINS_LOCK_MS = 4_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades, announces expiring keys, stores usage, rewrites append-only files after erasures and updates the gauges. Returns a function that
+ * cascades, announces expiring keys, stores usage, checks audit chains, rewrites append-only files after erasures and updates the gauges. Returns a function that
  * stops it.
  */
 export function maintain(deps: {
@@ -51,6 +55,9 @@ export function maintain(deps: {
     Store,
     | 'cascades'
     | 'audit'
+    | 'auditHeads'
+    | 'backupTimes'
+    | 'chainChecks'
     | 'usage'
     | 'webhooks'
     | (typeof OUTBOXES)[number]
@@ -100,6 +107,10 @@ export function maintain(deps: {
     repeat(USAGE_EVERY_MS, 'storing usage', log, async () => {
       const isFirst = await scripts.takeLock(link.client, [keys.usageSweep()], ['1', USAGE_LOCK_MS]);
       if (isFirst === 1) await storeUsage({ store, link, keys });
+    }),
+    repeat(CHAINS_EVERY_MS, 'check of the audit chains', log, async () => {
+      const isFirst = await scripts.takeLock(link.client, [keys.chainChecks()], ['1', CHAINS_LOCK_MS]);
+      if (isFirst === 1) await checkChains({ store, log }, new Date());
     }),
     repeat(EXPIRING_KEYS_EVERY_MS, 'search for expiring keys', log, () =>
       announceExpiringKeys({ store, queue: webhookQueue }, new Date()),

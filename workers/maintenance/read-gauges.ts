@@ -6,14 +6,17 @@ import type { RedisKeys } from '../../shared/redis/keys';
 import { queueStats } from '../../shared/queue/queue-stats';
 import { findEventShards, shardsOf } from '../../shared/queue/event-shards';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
+import { brokenChains } from '../../shared/store/chain-checks';
 import { OUTBOXES, type Store } from '../../shared/store/store';
 
 /** Readings older than this are removed, because a missing value is better than a stale one that looks current. */
 export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
+/** An endpoint that fails for longer than this counts as failing. */
+const FAILING_AFTER_MS = 15 * 60_000;
 
 interface Deps {
-  store: Pick<Store, 'cascades' | 'audit' | 'webhooks' | (typeof OUTBOXES)[number]>;
+  store: Pick<Store, 'cascades' | 'audit' | 'chainChecks' | 'backupTimes' | 'webhooks' | (typeof OUTBOXES)[number]>;
   link: RedisLink;
   keys: RedisKeys;
   metrics: Metrics;
@@ -21,7 +24,7 @@ interface Deps {
 
 /** A group of gauges that are updated together. */
 export interface Reading {
-  what: 'queues' | 'cascades' | 'audit' | 'outbox' | 'webhooks';
+  what: 'queues' | 'cascades' | 'audit' | 'outbox' | 'webhooks' | 'backups';
   /**
    * Updates the gauges. If a query fails, removes values that have become stale, and rejects. `nowMs` may come from any
    * clock, because only differences matter.
@@ -32,6 +35,8 @@ export interface Reading {
 function ageSeconds(at: Date | null): number {
   return at === null ? 0 : Math.max(0, Date.now() - at.getTime()) / MS_PER_SECOND;
 }
+
+const unixSeconds = (at: Date | null): number => (at === null ? 0 : at.getTime() / MS_PER_SECOND);
 
 async function readQueues({ link, keys, metrics }: Deps): Promise<void> {
   const shards = await findEventShards(link, keys);
@@ -49,6 +54,7 @@ async function readCascades({ store, metrics }: Deps): Promise<void> {
     metrics.cascadesOpen.labels(status).set(await store.cascades.countOpen(status));
   }
   metrics.cascadeOldestSeconds.set(ageSeconds((await store.cascades.oldestOpen())?.createdAt ?? null));
+  metrics.lastKillAtSeconds.set(unixSeconds(await store.cascades.latestAt()));
 }
 
 async function readOutbox({ store, metrics }: Deps): Promise<void> {
@@ -60,6 +66,18 @@ async function readOutbox({ store, metrics }: Deps): Promise<void> {
 async function readAudit({ store, metrics }: Deps): Promise<void> {
   metrics.auditUnsealed.set(await store.audit.countUnsealed());
   metrics.auditLagSeconds.set(ageSeconds(await store.audit.oldestUnsealedAt()));
+  const checks = await store.chainChecks.get();
+  metrics.auditChainsBroken.set(brokenChains(checks).size);
+  metrics.auditCheckedAtSeconds.set(unixSeconds(checks.completedAt));
+}
+
+async function readWebhooks({ store, metrics }: Deps): Promise<void> {
+  metrics.webhooksFailing.set(await store.webhooks.countFailing(new Date(Date.now() - FAILING_AFTER_MS)));
+  metrics.webhooksDisabled.set(await store.webhooks.countDisabled());
+}
+
+async function readBackups({ store, metrics }: Deps): Promise<void> {
+  metrics.backupAtSeconds.set(unixSeconds(await store.backupTimes.latest()));
 }
 
 /**
@@ -86,14 +104,14 @@ export function gaugeReadings(deps: Deps): Reading[] {
     return { what, read };
   };
   const { queueJobs, queueOldestSeconds, queueLongestActiveSeconds, deadLetters } = metrics;
-  const { cascadesOpen, cascadeOldestSeconds } = metrics;
+  const { cascadesOpen, cascadeOldestSeconds, lastKillAtSeconds } = metrics;
+  const { auditUnsealed, auditLagSeconds, auditChainsBroken, auditCheckedAtSeconds } = metrics;
   return [
     reading('queues', [queueJobs, queueOldestSeconds, queueLongestActiveSeconds, deadLetters], readQueues),
-    reading('cascades', [cascadesOpen, cascadeOldestSeconds], readCascades),
-    reading('audit', [metrics.auditUnsealed, metrics.auditLagSeconds], readAudit),
+    reading('cascades', [cascadesOpen, cascadeOldestSeconds, lastKillAtSeconds], readCascades),
+    reading('audit', [auditUnsealed, auditLagSeconds, auditChainsBroken, auditCheckedAtSeconds], readAudit),
     reading('outbox', [metrics.outboxOverdueSeconds], readOutbox),
-    reading('webhooks', [metrics.webhooksDisabled], async ({ store }) =>
-      metrics.webhooksDisabled.set(await store.webhooks.countDisabled()),
-    ),
+    reading('webhooks', [metrics.webhooksFailing, metrics.webhooksDisabled], readWebhooks),
+    reading('backups', [metrics.backupAtSeconds], readBackups),
   ];
 }

@@ -74,7 +74,13 @@ async function fillBackup(config: Config, folder: string, log: LogLine): Promise
     log(`queued events: ${queue.count} jobs`);
     const dumped = await dumpStore(store.connection, folder, log);
     writeManifest(folder, { format: 1, createdAt, pepperFingerprint: fingerprint, queue, ...dumped });
+    await store.backupTimes.record(new Date(createdAt));
   });
+}
+
+/** Records when a backup by another tool began. */
+export async function recordBackup(config: Config, at: Date): Promise<void> {
+  await withStores(config, ({ store }) => store.backupTimes.record(at));
 }
 
 async function holdsKeys(link: RedisLink, keyspace: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import type { Connection } from 'mongoose';
-import { UNCHECKED, type ChainVerdict, verifyChain } from '../../../api/audit/verify-chain';
+import { UNCHECKED, type ChainVerdict, verifyChain } from '../../../shared/audit/verify-chain';
 import type { AuditChain } from '../../../shared/store/audit';
 import { pendingSteps, stepText } from '../../../shared/store/indexes';
 import type { Store } from '../../../shared/store/store';

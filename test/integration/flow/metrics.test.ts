@@ -79,7 +79,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   shard: ['0'],
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
-  what: ['queues', 'cascades', 'audit', 'outbox', 'webhooks'],
+  what: ['queues', 'cascades', 'audit', 'outbox', 'webhooks', 'backups'],
+  over: ['5', '20', '50'],
   rows: OUTBOXES,
 };
 

@@ -24,6 +24,9 @@ const alerts = yamlIn('rules')
   .flatMap(({ rules }) => rules)
   .filter(({ alert }) => alert !== undefined);
 
+/** The first word of a runbook section, by the severity of its alert. */
+const SEVERITIES: Record<string, string> = { page: 'Page', ticket: 'Ticket', info: 'Info' };
+
 describe('Prometheus rules', () => {
   describeWithPrometheus('promtool', () => {
     it('accepts the configuration and every rule', async () => {
@@ -59,7 +62,7 @@ describe('Prometheus rules', () => {
     const headings = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
     const entries = headings.map((heading) => heading.slice('## '.length));
     for (const { alert, labels, annotations } of alerts) {
-      expect(['page', 'ticket']).toContain(labels?.['severity']);
+      expect(Object.keys(SEVERITIES)).toContain(labels?.['severity']);
       expect([annotations?.['summary'], annotations?.['description']]).toEqual([
         expect.any(String),
         expect.stringContaining(' '),
@@ -78,7 +81,7 @@ describe('Prometheus rules', () => {
     const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));
     for (const section of sections) {
       const name = section.slice(0, section.indexOf('\n'));
-      expect(section).toContain(severityOf.get(name) === 'page' ? '\nPage. ' : '\nTicket. ');
+      expect(section).toContain(`\n${SEVERITIES[severityOf.get(name)!]}. `);
       if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Impact\*\*[^]*\*\*[Ff]ix\*\*/);
     }
     const anchors = [...text.matchAll(/\]\(#([a-z]+)\)/g)].map(([, anchor]) => anchor);

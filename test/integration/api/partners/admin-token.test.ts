@@ -44,14 +44,17 @@ describe('admin routes', () => {
     await withoutToken.close();
   });
 
-  it('logs each attempt with a wrong admin token, but not the token or the IP address', async () => {
+  it('logs and counts each attempt with a wrong admin token, but not the token or the IP address', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
+    const rejected = async () => (await h.ctx.metrics.operatorLogInsRejected.get()).values[0]!.value;
+    const before = await rejected();
     await expect(checkAdminToken({ ...h.ctx, log }, 'guessed', '192.0.2.7')).rejects.toThrow('ADMIN_TOKEN_INVALID');
     expect(lines).toEqual([expect.stringContaining('incorrect admin token')]);
     expect(lines.join()).not.toMatch(/guessed|192\.0/);
     await checkAdminToken({ ...h.ctx, log }, ADMIN_TOKEN, '192.0.2.7');
     expect(lines).toHaveLength(1);
+    expect(await rejected()).toBe(before + 1);
   });
 
   it('throttles wrong admin tokens by IP address', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { verifyChain, UNCHECKED } from '../../../../api/audit/verify-chain';
+import { verifyChain, UNCHECKED } from '../../../../shared/audit/verify-chain';
 import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
 import { type Runtime, openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';

@@ -45,7 +45,7 @@ describe('gaugeReadings', () => {
 
   it('reports 0 as the time of a reading that has never succeeded, so the reading counts as overdue', async () => {
     const { shown } = createReader();
-    for (const what of ['queues', 'cascades', 'audit', 'outbox', 'webhooks']) {
+    for (const what of ['queues', 'cascades', 'audit', 'outbox', 'webhooks', 'backups']) {
       expect(await shown('mir_gauges_read_timestamp_seconds', { what })).toBe(0);
     }
   });

@@ -198,6 +198,19 @@ describe('backup and restore', () => {
     });
   });
 
+  it('records when the newest backup began, also one by another tool', async () => {
+    const { backupTimes } = mir.ctx.store;
+    const { createdAt } = JSON.parse(readFileSync(join(waiting, 'manifest.json'), 'utf8')) as { createdAt: string };
+    const latest = async (): Promise<string | undefined> => (await backupTimes.latest())?.toISOString();
+    expect(await latest()).toBe(createdAt);
+    const older = await runMir(mir.env, 'backup', 'record', '--began', '2026-01-01T00:00:00Z');
+    expect([older.code, await latest()]).toEqual([0, createdAt]);
+    expect((await runMir(mir.env, 'backup', 'record', '--began', '2999-01-01T00:00:00Z')).code).toBe(2);
+    expect(await latest()).toBe(createdAt);
+    expect((await runMir(mir.env, 'backup', 'record')).code).toBe(0);
+    expect(Date.parse((await latest())!)).toBeGreaterThan(Date.parse(createdAt));
+  });
+
   it('detects a wrong event count, a missing user row and a changed audit entry with `mir backup verify`', async () => {
     await waitUntilDrained(mir);
     await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);

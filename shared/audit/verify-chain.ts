@@ -1,7 +1,6 @@
-import { breakAfter, type ChainBreak, CHAIN_START, type ChainPosition } from '../../shared/domain/audit-chain';
-import { type AuditChain, contentOf } from '../../shared/store/audit';
-import { ROWS_PER_UNIT } from '../http/price';
-import type { Store } from '../../shared/store/store';
+import { breakAfter, type ChainBreak, CHAIN_START, type ChainPosition } from '../domain/audit-chain';
+import { type AuditChain, contentOf } from '../store/audit';
+import type { Store } from '../store/store';
 
 /** How far a chain has been verified: the last verified entry, and the latest time of any verified entry. */
 export interface CheckedChain extends ChainPosition {
@@ -25,8 +24,8 @@ export type ChainVerdict =
 export interface Bounds {
   maxEntries: number;
   timeoutMs: number;
-  /** Called before each further `ROWS_PER_UNIT` entries. Verification stops if it resolves to false. */
-  mayReadMore?: () => Promise<boolean>;
+  /** Asked before each further `every` entries. Verification stops if `isGranted` resolves to false. */
+  more?: { every: number; isGranted: () => Promise<boolean> };
 }
 
 /**
@@ -38,14 +37,14 @@ export async function verifyChain(
   { audit, auditHeads }: Pick<Store, 'audit' | 'auditHeads'>,
   chain: AuditChain,
   from: CheckedChain,
-  { maxEntries, timeoutMs, mayReadMore }: Bounds,
+  { maxEntries, timeoutMs, more }: Bounds,
 ): Promise<ChainVerdict> {
   const deadline = performance.now() + timeoutMs;
   let checked = from;
   let left = maxEntries;
   for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
     const read = maxEntries - left;
-    if (mayReadMore && read > 0 && read % ROWS_PER_UNIT === 0 && !(await mayReadMore())) {
+    if (more && read > 0 && read % more.every === 0 && !(await more.isGranted())) {
       return { intact: true, checked, complete: false };
     }
     // Check the type, because a date that was replaced by its ISO string would produce the same hash: both serialize to
