@@ -10,13 +10,13 @@ interface Reading {
 export function tenantSeries({ registers }: In) {
   let read: () => Reading[] = () => [];
   // The registry calls `collect` at each scrape.
-  new Gauge({
+  const gauge = new Gauge({
     name: 'mir_tenants_rejected_share',
     help: 'Tenants of whose events this process has rejected more than `over` percent in the last 10 to 20 minutes. Counts tenants with at least 100 events.',
     labelNames: ['over'],
     registers,
     collect() {
-      for (const { over, tenants } of read()) this.labels(String(over)).set(tenants);
+      for (const { over, tenants } of read()) gauge.labels(String(over)).set(tenants);
     },
   });
   return {

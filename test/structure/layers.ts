@@ -9,7 +9,10 @@ export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'config', folders: ['shared/config'] },
   { name: 'process', folders: ['shared/concurrency', 'shared/process'] },
   { name: 'stores', folders: ['shared/redis', 'shared/store'] },
-  { name: 'state', folders: ['shared/cache', 'shared/locks', 'shared/queue', 'shared/rejections', 'shared/usage'] },
+  {
+    name: 'state',
+    folders: ['shared/audit', 'shared/cache', 'shared/locks', 'shared/queue', 'shared/rejections', 'shared/usage'],
+  },
   { name: 'emails', folders: ['shared/mails'] },
   { name: 'authorization and messages', folders: ['shared/authz', 'shared/webhooks'] },
   { name: 'runtime', folders: ['shared/runtime.ts'] },

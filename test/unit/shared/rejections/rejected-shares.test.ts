@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Tenant } from '../../../../shared/domain/ids';
-import { createLog, type Log } from '../../../../shared/log';
+import { createLog } from '../../../../shared/log';
 import { createMetrics, type Metrics } from '../../../../shared/metrics/metrics';
 import { createRejectedShares, type RejectedShares } from '../../../../shared/rejections/rejected-shares';
 
@@ -15,7 +15,7 @@ beforeEach(() => {
   metrics = createMetrics('api');
   logged = [];
   const log = createLog('silent', 'api');
-  log.warn = ((facts: object) => void logged.push(facts)) as Log['warn'];
+  log.warn = (facts: object) => void logged.push(facts);
   shares = createRejectedShares({ metrics, log }, () => nowMs);
 });
 
