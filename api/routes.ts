@@ -16,6 +16,7 @@ import { suspendAgentRoute } from './agents/suspend-agent';
 import { getLineageRoute } from './agents/get-lineage';
 import { revokeDescendantsRoute } from './agents/revoke-descendants';
 import { getTreeRoute } from './agents/get-tree';
+import { listSigningKeysRoute } from './agents/list-signing-keys';
 import { listAuditRoute } from './audit/list-audit';
 import { verifyAuditRoute } from './audit/verify-audit';
 import { getEventRoute } from './events/get-event';
@@ -53,6 +54,9 @@ import { getOwnPartnerRoute } from './partners/get-own-partner';
 import { createInviteRoute } from './links/create-invite';
 import { createLinkCodeRoute } from './links/create-link-code';
 import { getLinkStatusRoute } from './links/get-link-status';
+import { createReceiverRoute } from './receivers/create-receiver';
+import { deleteReceiverRoute } from './receivers/delete-receiver';
+import { listReceiversRoute } from './receivers/list-receivers';
 import { getUsageRoute } from './usage/get-usage';
 import { resolveRoute } from './resolve/resolve';
 import { eraseUserRoute } from './users/erase-user';
@@ -169,6 +173,9 @@ export const PARTNER_ROUTES: readonly Route[] = [
   revokeAgentRoute,
   rotateAgentKeyRoute,
   spawnAgentRoute,
+  listReceiversRoute,
+  createReceiverRoute,
+  deleteReceiverRoute,
   getOwnPartnerRoute,
   listKeysRoute,
   createKeyRoute,
@@ -207,4 +214,4 @@ export const ADMIN_ROUTES: readonly Route[] = [
 ];
 
 /** Routes served only without a prefix. */
-export const BARE_ROUTES: readonly Route[] = [...ADMIN_ROUTES, ...HEALTH_ROUTES];
+export const BARE_ROUTES: readonly Route[] = [...ADMIN_ROUTES, listSigningKeysRoute, ...HEALTH_ROUTES];

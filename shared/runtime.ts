@@ -14,6 +14,7 @@ import { createMetrics, type Metrics } from './metrics/metrics';
 import { createTracing } from './tracing/create-tracing';
 import type { Tracing } from './tracing/tracing';
 import { watchPing } from './metrics/watch-ping';
+import { createSigner, type Signer } from './signing/signer';
 
 const REDIS_READY_TIMEOUT_MS = 10_000;
 const STORE_PING_TIMEOUT_MS = 1_500;
@@ -35,6 +36,8 @@ export interface Runtime {
   secrets: Secrets;
   catalog: Catalog;
   store: Store;
+  /** Signs kill reports and pushes to receivers. */
+  signer: Signer;
   /** Redis for queues and security state. Commands fail fast. */
   queueLink: RedisLink;
   /** Redis for cached signals. Commands fail fast. */
@@ -110,6 +113,7 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
       secrets,
       catalog,
       store,
+      signer: createSigner({ store, secrets }),
       queueLink,
       cacheLink,
       close: async () => {

@@ -60,7 +60,7 @@ export interface RunningWorkers {
 
 /** Starts the workers of this process. The caller closes the runtime. */
 export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
-  const { config, log, metrics, tracing, keys, secrets, store, queueLink, cacheLink } = runtime;
+  const { config, log, metrics, tracing, keys, secrets, signer, store, queueLink, cacheLink } = runtime;
   const giveUp = new AbortController();
   const { signal } = giveUp;
   // Every job that waits out an outage adds a listener. The concurrency settings limit the number of listeners.
@@ -121,7 +121,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   });
   const mailQueue = config.mail.kind === 'off' ? null : createWakeUpQueue(mailsQueue, { link: queueLink, keys, log });
   const attempts = { permits: createDeliveryPermits(), batches: createDeliveryBatches({ store, log, signal }) };
-  const deliveryDeps = { store, secrets, config, log, metrics, queue: webhookQueue, mailQueue, signal, ...attempts };
+  const deliveryRuntime = { store, secrets, signer, config, log, metrics };
+  const deliveryDeps = { ...deliveryRuntime, queue: webhookQueue, mailQueue, signal, ...attempts };
   const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id, job, token) =>
     deliverWebhook(deliveryDeps, id, job, token),
   );
@@ -158,6 +159,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     cascadeQueue,
     webhookQueue,
     store,
+    signer,
     link: queueLink,
     cacheLink: config.cacheRedisUrl === config.redisUrl ? null : cacheLink,
     keys,

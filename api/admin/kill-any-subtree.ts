@@ -40,7 +40,7 @@ export const killAnySubtreeRoute = route({
     }
     const { actor } = auditContextForAdmin({ requestId });
     const kill = await killSubtree(ctx, { tenant, agentId, rootId, actor, reason, requestId });
-    const { _id: cascadeId, status, effectiveAt } = kill;
-    return { status: 202, body: { cascadeId, status, effectiveAt: effectiveAt.toISOString() } };
+    const { _id: cascadeId, status, effectiveAt, alreadyRevoked } = kill;
+    return { status: 202, body: { cascadeId, status, effectiveAt: effectiveAt.toISOString(), alreadyRevoked } };
   },
 });

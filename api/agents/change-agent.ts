@@ -55,7 +55,7 @@ export async function changeAgent(
       const facts = { before: auditedAgent(before), after: auditedAgent(after) };
       const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };
       await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
-      deliveryIds = await announceAgent({ store }, decision.action, after, session);
+      deliveryIds = await announceAgent({ store }, decision.action, { before, after }, session);
       agent = after;
     }
     // Invalidate the caches even if nothing changes, because an earlier attempt may have failed to invalidate them.

@@ -3,6 +3,7 @@ import { messageOf, MirError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Actor } from '../../shared/store/audit';
+import { orderEntryIdOf } from '../../shared/store/audit-ranges';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import type { StoreSession } from '../../shared/store/store';
 import { announce } from '../../shared/webhooks/announce';
@@ -22,8 +23,8 @@ export interface KillOrder {
   requestId: string;
 }
 
-/** A kill that every process enforces. */
-export type KillInForce = CascadeDoc & { effectiveAt: Date };
+/** A kill that every process enforces. `alreadyRevoked`: an earlier request ordered it. */
+type KillInForce = CascadeDoc & { effectiveAt: Date; alreadyRevoked: boolean };
 
 /**
  * Returns the agent's latest kill if a new kill would change nothing, because the latest kill is still open or no
@@ -40,17 +41,37 @@ async function existingOrder(
   return (await store.agents.anyAlive(agent, session)) ? null : latest;
 }
 
+/** Records the reason of a repeated kill, unless it is that of the first kill, as in a retried request. */
+async function appendRepetition(
+  { store }: Pick<KillDeps, 'store'>,
+  { tenant, agentId, actor, reason, requestId }: KillOrder,
+  { _id: cascadeId, reason: firstReason }: CascadeDoc,
+  session: StoreSession,
+): Promise<void> {
+  if (reason === null || reason === firstReason) return;
+  const about = {
+    partnerId: partnerOf(tenant),
+    tenant,
+    action: 'agent.subtree.kill.repeated',
+    target: agentId,
+    reason,
+  };
+  const entry = auditEntry({ actor, requestId, at: new Date() }, { ...about, after: { killed: true, cascadeId } });
+  await store.audit.append(entry, session);
+}
+
 /**
- * Writes the kill mark, the order, its audit entry and its webhook message, unless an existing order suffices. Returns the new or existing
- * order. Conflicts with every concurrent spawn and kill in the tree. Writes the root first; otherwise, a burst of
+ * Writes the kill mark, the order, its audit entry and its message for webhooks and receivers, unless an existing order
+ * suffices. Returns the new or existing order. Conflicts with every concurrent spawn and kill in the tree. Writes the root first; otherwise, a burst of
  * spawns could repeatedly abort this transaction.
  */
 async function writeOrder(
   { store }: Pick<KillDeps, 'store'>,
-  { tenant, agentId, rootId, actor, reason, requestId }: KillOrder,
+  order: KillOrder,
   cascadeId: string,
   session: StoreSession,
 ): Promise<{ cascade: CascadeDoc; deliveryIds: string[] }> {
+  const { tenant, agentId, rootId, actor, reason, requestId } = order;
   await store.agents.touchTree(rootId, 0, session);
   const agent = await store.agents.get(tenant, agentId, session);
   if (!agent) throw new PublicError('NOT_FOUND', 'Agent not found. Check the ID and the environment.');
@@ -58,8 +79,12 @@ async function writeOrder(
     requireCallerAlive(actor.agentId, await store.agents.byIds(agent.ancestors, session));
   }
   const existing = await existingOrder({ store }, agent, session);
-  if (existing) return { cascade: existing, deliveryIds: [] };
+  if (existing) {
+    await appendRepetition({ store }, order, existing, session);
+    return { cascade: existing, deliveryIds: [] };
+  }
   const now = new Date();
+  const receivers = await store.webhooks.receiversOf(tenant, session);
   const cascade: CascadeDoc = {
     _id: cascadeId,
     tenant,
@@ -77,15 +102,17 @@ async function writeOrder(
     nextLookAt: now,
     createdAt: now,
     closedAt: null,
+    receivers: receivers.map(({ _id: receiverId, url }) => ({ receiverId, url })),
   };
   await store.agents.markKilled(agentId, now, session);
   await store.cascades.insert(cascade, session);
   const facts = { before: { killed: agent.killedAt !== null }, after: { killed: true, cascadeId } };
   const about = { partnerId: partnerOf(tenant), tenant, action: 'agent.subtree.killed', target: agentId, reason };
   const entry = auditEntry({ actor, requestId, at: now }, { ...about, ...facts });
-  await store.audit.append({ ...entry, _id: `aud_${cascadeId}` }, session);
+  await store.audit.append({ ...entry, _id: orderEntryIdOf(cascadeId) }, session);
   const data = { cascadeId, agentId, rootId };
-  const deliveryIds = await announce({ store }, { tenant, type: 'cascade.started', data, at: now }, session);
+  const message = { tenant, type: 'cascade.started' as const, data, at: now, receivers, cascadeId };
+  const deliveryIds = await announce({ store }, message, session);
   return { cascade, deliveryIds };
 }
 
@@ -118,7 +145,7 @@ function maybeRecorded(cascadeId: string, cause: unknown): PublicError {
  * The kill switch: revokes an agent and all its descendants. When this resolves, every process rejects their keys,
  * regardless of the size of the tree, because the kill mark is on a node in every descendant's path. Workers then
  * delete each key. While Redis is down, records the order and throws OVERLOADED; the kill takes effect once Redis is
- * back. Returns the existing order if a new one would change nothing.
+ * back. Returns the existing order if a new one would change nothing, and records the new reason.
  */
 export async function killSubtree({ store, ...others }: KillDeps, order: KillOrder): Promise<KillInForce> {
   const deps = { store: store.urgent, ...others };
@@ -135,7 +162,8 @@ export async function killSubtree({ store, ...others }: KillDeps, order: KillOrd
         return { result: cascade, affected: { nodes: [order.agentId] }, deliveryIds };
       },
     );
-    const killed = { ...result, effectiveAt: result.effectiveAt ?? inForceAt };
+    const alreadyRevoked = result._id !== cascadeId;
+    const killed = { ...result, effectiveAt: result.effectiveAt ?? inForceAt, alreadyRevoked };
     if (killed.closedAt === null) await startCascade(deps, killed);
     return killed;
   } catch (error) {
@@ -145,6 +173,6 @@ export async function killSubtree({ store, ...others }: KillDeps, order: KillOrd
     if (error.code !== 'OVERLOADED' || written === null) throw error;
     const { _id, effectiveAt, ...rest }: CascadeDoc = written;
     if (effectiveAt === null) throw notConfirmed(_id, error);
-    return { _id, effectiveAt, ...rest };
+    return { _id, effectiveAt, ...rest, alreadyRevoked: _id !== cascadeId };
   }
 }

@@ -15,6 +15,7 @@ export const killSchema = z
     cascadeId: z.string(),
     status: cascadeStatusSchema,
     effectiveAt: z.iso.datetime(),
+    alreadyRevoked: z.boolean().describe('Whether an earlier request ordered this kill.'),
   })
   .meta({ id: 'Kill' });
 
@@ -33,7 +34,7 @@ export const revokeDescendantsRoute = route({
   tag: 'Agents',
   summary: 'Permanently revoke an agent and all its descendants (kill switch)',
   description:
-    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes each key and audits each revocation; `GET /v1/cascades/{id}` shows the progress. Also works on revoked agents. A retry returns the existing kill. If the detail of a 503 `OVERLOADED` includes a cascade ID, the kill is recorded but not confirmed yet.',
+    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes each key and audits each revocation; `GET /v1/cascades/{id}` shows the progress. Also works on revoked agents. Repeating it returns the first kill with `alreadyRevoked: true`, and records the new reason in the audit log. If the detail of a 503 `OVERLOADED` includes a cascade ID, the kill is recorded but not confirmed yet.',
   params: idParams,
   query: noQuery,
   body: z
@@ -67,10 +68,10 @@ export const revokeDescendantsRoute = route({
     }
     const { _id: agentId, rootId } = agent;
     const order = { tenant, agentId, rootId, actor: auditContext.actor, reason: body.reason ?? null, requestId };
-    const { _id: cascadeId, status, effectiveAt } = await killSubtree(ctx, order);
+    const { _id: cascadeId, status, effectiveAt, alreadyRevoked } = await killSubtree(ctx, order);
     return {
       status: 202,
-      body: { cascadeId, status, effectiveAt: effectiveAt.toISOString() },
+      body: { cascadeId, status, effectiveAt: effectiveAt.toISOString(), alreadyRevoked },
       headers: { Location: `/v1/cascades/${cascadeId}` },
     };
   },

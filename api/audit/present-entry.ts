@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type AuditDoc, contentOf } from '../../shared/store/audit';
 
-const actorSchema = z
+export const actorSchema = z
   .discriminatedUnion('kind', [
     z
       .object({

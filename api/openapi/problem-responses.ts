@@ -126,6 +126,12 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   DescendantRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT'],
   DescendantAndPlanRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT', 'ENTERPRISE_REQUIRED'],
   ForbiddenOrRecentLogInRequired: [...FORBIDDEN, 'RECENT_LOG_IN_REQUIRED'],
+  HumanAndPlanWithRecentLogInRequired: [
+    ...FORBIDDEN,
+    'HUMAN_REQUIRED',
+    'ENTERPRISE_REQUIRED',
+    'RECENT_LOG_IN_REQUIRED',
+  ],
   HumanWithRecentLogInRequired: [...FORBIDDEN, 'HUMAN_REQUIRED', 'RECENT_LOG_IN_REQUIRED'],
   EscalationDeniedOrRecentLogInRequired: [...FORBIDDEN, 'ESCALATION_DENIED', 'RECENT_LOG_IN_REQUIRED'],
   EscalationDenied: [...FORBIDDEN, 'ESCALATION_DENIED'],

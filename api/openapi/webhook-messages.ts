@@ -38,8 +38,17 @@ function message(type: MessageType, name: string, summary: string, data: z.ZodRa
   };
 }
 
-const ofAgent = (type: MessageType, name: string, summary: string, status: 'ACTIVE' | 'SUSPENDED' | 'REVOKED') =>
-  message(type, name, summary, { ...IN_TREE, status: z.literal(status) });
+const INCLUDE_DESCENDANTS = {
+  includeDescendants: z.boolean().describe('Whether the change also applies to all descendants.'),
+};
+
+const ofAgent = (
+  type: MessageType,
+  name: string,
+  summary: string,
+  status: 'ACTIVE' | 'SUSPENDED' | 'REVOKED',
+  more: z.ZodRawShape = {},
+) => message(type, name, summary, { ...IN_TREE, status: z.literal(status), ...more });
 
 /** Webhook messages by type. */
 export const WEBHOOK_MESSAGES: Record<MessageType, WebhookMessage> = {
@@ -55,9 +64,25 @@ export const WEBHOOK_MESSAGES: Record<MessageType, WebhookMessage> = {
     'An agent that was spawned awaits approval',
     { approvalId: idOf('apr_2a3b4c5d6e7f80911029384756afbecd'), ...IN_TREE },
   ),
-  'agent.suspended': ofAgent('agent.suspended', 'AgentSuspended', 'An agent was suspended', 'SUSPENDED'),
-  'agent.reactivated': ofAgent('agent.reactivated', 'AgentReactivated', 'An agent was reactivated', 'ACTIVE'),
+  'agent.suspended': ofAgent(
+    'agent.suspended',
+    'AgentSuspended',
+    'An agent was suspended',
+    'SUSPENDED',
+    INCLUDE_DESCENDANTS,
+  ),
+  'agent.reactivated': ofAgent(
+    'agent.reactivated',
+    'AgentReactivated',
+    'An agent was reactivated',
+    'ACTIVE',
+    INCLUDE_DESCENDANTS,
+  ),
   'agent.revoked': ofAgent('agent.revoked', 'AgentRevoked', 'A single agent was revoked', 'REVOKED'),
+  'agent.key.rotated': message('agent.key.rotated', 'AgentKeyRotated', 'The key of an agent was replaced', {
+    ...IN_TREE,
+    status: z.enum(['ACTIVE', 'SUSPENDED']),
+  }),
   'cascade.started': message('cascade.started', 'CascadeStarted', 'An agent and its descendants were killed', {
     cascadeId: CASCADE_ID,
     agentId: AGENT_ID,

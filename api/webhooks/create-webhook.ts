@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { newId, type Tenant } from '../../shared/domain/ids';
 import { MAX_WEBHOOKS_PER_TENANT } from '../../shared/domain/webhook';
-import { classifyStoreError } from '../../shared/store/errors';
 import type { StoreSession } from '../../shared/store/store';
 import { freeSlot, type WebhookDoc } from '../../shared/store/webhooks';
-import { MirError } from '../../shared/errors';
 import { type AuditContext, auditContextForCaller } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { readIdempotencyKey } from '../http/idempotency-key';
@@ -12,6 +10,7 @@ import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { appendWebhookEntry } from './audit-webhook';
+import { takeSlot } from './take-slot';
 import { requireSendableUrl, type WebhookDeps } from './webhook-url';
 import { newSecret } from './webhook-secrets';
 import { issuedWebhookSchema, presentWebhook, typesInput, urlInput } from './webhook-schemas';
@@ -24,9 +23,6 @@ const createWebhookInput = z
       .describe('Types of the messages that the endpoint receives. By default all, including those added later.'),
   })
   .meta({ id: 'CreateWebhookEndpointRequest' });
-
-/** Enough for each of the slots to be taken by a concurrent request. */
-const MAX_ATTEMPTS = MAX_WEBHOOKS_PER_TENANT;
 
 async function insertWebhook(
   { store, secrets }: WebhookDeps,
@@ -58,7 +54,6 @@ async function insertWebhook(
   return { webhook: created, secret };
 }
 
-/** Creates an endpoint. Tries again if a concurrent request takes the same slot. */
 async function createWebhook(
   deps: WebhookDeps,
   tenant: Tenant,
@@ -66,14 +61,9 @@ async function createWebhook(
   auditContext: AuditContext,
 ): Promise<{ webhook: WebhookDoc; secret: string }> {
   requireSendableUrl(input.url, deps.config.webhooksToPrivateAddresses);
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await transaction(deps, (session) => insertWebhook(deps, tenant, input, auditContext, session));
-    } catch (error) {
-      const isTaken = !(error instanceof MirError) && classifyStoreError(error) === 'duplicate';
-      if (!isTaken || attempt >= MAX_ATTEMPTS) throw error;
-    }
-  }
+  return takeSlot(MAX_WEBHOOKS_PER_TENANT, () =>
+    transaction(deps, (session) => insertWebhook(deps, tenant, input, auditContext, session)),
+  );
 }
 
 export const createWebhookRoute = route({

@@ -31,5 +31,5 @@ export function previousSecretsAfter(
   if (overlapSeconds === 0) return [];
   const validUntil = new Date(now.getTime() + overlapSeconds * MS_PER_SECOND);
   const still = previousSecrets.filter((one) => one.validUntil > now);
-  return [...still, { sealedSecret, validUntil }].slice(-MAX_PREVIOUS_SECRETS);
+  return [...still, { sealedSecret: sealedSecret!, validUntil }].slice(-MAX_PREVIOUS_SECRETS);
 }

@@ -49,6 +49,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'agents reactivate': ['agents reactivate agt_live_0123 --reason "false alarm"'],
   'agents cascade': ['agents cascade', 'agents cascade csc_0123'],
+  'agents report': ['agents report csc_0123', 'agents report csc_0123 --verify --json'],
   'dead-letters list': ['dead-letters list --queue events', 'dead-letters list --json'],
   'dead-letters show': ['dead-letters show c0123'],
   'dead-letters replay': ['dead-letters replay c0123', 'dead-letters replay --all'],

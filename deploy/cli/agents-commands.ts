@@ -13,6 +13,7 @@ import type { Shell } from './shell';
 import { findAnyAgent } from '../../api/agents/any-agent';
 import { addKillCommands } from './kill-commands';
 import { addSuspendAgentCommands } from './suspend-agent-commands';
+import { addReportCommand } from './report-command';
 import type { CliContext } from './open';
 import { pageTable, printable, sheet } from './print';
 
@@ -153,4 +154,5 @@ export function addAgentCommands(agents: Command, shell: Shell): void {
   addReadingCommands(agents, shell);
   addKillCommands(agents, shell);
   addSuspendAgentCommands(agents, shell);
+  addReportCommand(agents, shell);
 }

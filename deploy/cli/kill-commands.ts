@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { PublicError } from '../../api/http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AuditContext } from '../../api/db/audit-context';
-import { type PresentedCascade, readCascade, readOpenCascades } from '../../api/agents/get-cascade';
+import { readOpenCascades } from '../../api/agents/get-cascade';
+import { type KillReport, readKillReport } from '../../api/agents/kill-report';
 import { killSubtree } from '../../api/agents/kill-subtree';
 import { previewKill } from '../../api/agents/preview-kill';
 import { validate } from '../../api/http/validate';
@@ -16,6 +16,7 @@ import { findAnyAgent } from '../../api/agents/any-agent';
 import type { CliContext } from './open';
 import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
+import { reportFacts, requireCascade } from './report-command';
 import { ownerOf, subtreeText } from './subtree-text';
 
 const POLL_MS = 500;
@@ -28,7 +29,7 @@ const OPEN_SHOWN = 100;
 const MAX_QUARANTINED_SHOWN = 20;
 
 const UNAFFECTED = `Not affected: the agents' parent and siblings; events that they have already submitted; their audit log; what
-they can access outside of MIR, unless it asks MIR about their keys.`;
+they can access outside of MIR, unless it asks MIR about their keys or is a receiver.`;
 
 interface KillOptions {
   preview?: boolean;
@@ -38,9 +39,7 @@ interface KillOptions {
   waitSeconds: number;
 }
 
-const cascadeText = (cascade: PresentedCascade): string => sheet(cascade);
-
-function killedText({ agentId, cascadeId, status, revoked, affected }: PresentedCascade): string {
+function killedText({ agentId, cascadeId, status, revoked, affected }: KillReport): string {
   const how =
     status === 'CLOSED' ? `${revoked} agents revoked` : `${revoked} of ${affected ?? '?'} agents revoked so far`;
   return `Killed ${agentId}: ${how} (${cascadeId}).`;
@@ -88,11 +87,11 @@ async function followCascade(
   ctx: CliContext,
   shell: Shell,
   { tenant, cascadeId, untilMs }: { tenant: AgentDoc['tenant']; cascadeId: string; untilMs: number },
-): Promise<PresentedCascade> {
+): Promise<KillReport> {
   const progress = showProgress(shell, 'revoked');
   try {
     for (;;) {
-      const cascade = await readCascade(ctx, tenant, cascadeId);
+      const cascade = await readKillReport(ctx, tenant, cascadeId);
       if (cascade.affected !== null) progress.at(cascade.revoked, cascade.affected);
       if (cascade.status !== 'RUNNING' || Date.now() >= untilMs) return cascade;
       await delay(POLL_MS);
@@ -109,7 +108,7 @@ async function kill(
   auditContext: AuditContext,
   agent: AgentDoc,
   { reason, wait, waitSeconds }: KillOptions,
-): Promise<PresentedCascade> {
+): Promise<KillReport> {
   const { tenant, _id: agentId, rootId } = agent;
   const order = {
     tenant,
@@ -123,7 +122,7 @@ async function kill(
   shell.err(
     `In force since ${effectiveAt.toISOString()}: the agent and all its descendants are rejected (${cascadeId}).\n`,
   );
-  if (!wait) return readCascade(ctx, tenant, cascadeId);
+  if (!wait) return readKillReport(ctx, tenant, cascadeId);
   shell.err('Workers are deleting the keys and writing audit entries. Ctrl-C stops only this display.\n');
   return followCascade(ctx, shell, { tenant, cascadeId, untilMs: Date.now() + waitSeconds * 1_000 });
 }
@@ -133,15 +132,15 @@ async function kill(
  * changes to these agents until an operator fixes their rows.
  */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
-  const cascade = await ctx.store.cascades.byId(cascadeId);
-  if (!cascade) throw new PublicError('NOT_FOUND', 'Cascade not found.');
-  return { ...(await readCascade(ctx, cascade.tenant, cascadeId)), parkedAgents: cascade.parked };
+  const cascade = await requireCascade(ctx, cascadeId);
+  return { ...(await readKillReport(ctx, cascade.tenant, cascadeId)), parkedAgents: cascade.parked };
 }
 
-function cascadeOfAnyText({ parkedAgents, ...facts }: Awaited<ReturnType<typeof cascadeOfAny>>): string {
-  if (parkedAgents.length === 0) return cascadeText(facts);
+function cascadeOfAnyText({ parkedAgents, ...report }: Awaited<ReturnType<typeof cascadeOfAny>>): string {
+  const facts = reportFacts(report);
+  if (parkedAgents.length === 0) return sheet(facts);
   const named = parkedAgents.slice(0, MAX_QUARANTINED_SHOWN).join('\n');
-  const more = facts.parked - Math.min(parkedAgents.length, MAX_QUARANTINED_SHOWN);
+  const more = report.parked - Math.min(parkedAgents.length, MAX_QUARANTINED_SHOWN);
   return sheet({ ...facts, 'quarantined agents': more > 0 ? `${named}\nand ${more} more` : named });
 }
 
@@ -177,7 +176,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
         confirm !== undefined && confirm !== agentId ? '--confirm does not match the agent ID' : null,
         confirm === undefined ? confirmationProblem(shell, `--confirm ${agentId}`) : null,
       ]);
-      let cascade: PresentedCascade | undefined;
+      let cascade: KillReport | undefined;
       await operate(
         shell,
         command,

@@ -20,6 +20,7 @@ export interface CliContext extends Pick<
   | 'log'
   | 'store'
   | 'secrets'
+  | 'signer'
   | 'keys'
   | 'queueLink'
   | 'authorizer'

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { configure } from 'safe-stable-stringify';
+import { canonicalJson } from './canonical-json';
 
 /** `previousHash` of the first entry in every chain. */
 export const GENESIS_HASH = '0'.repeat(64);
@@ -33,11 +33,9 @@ export type ChainBreak =
   /** The head does not match the newest entry. */
   | 'HEAD_CHANGED';
 
-const stable = configure({ deterministic: true });
-
 /** Returns the hex SHA-256 of the content, `seq` and `previousHash` as JSON with sorted keys and no whitespace. */
 function hashOf(content: ChainContent, seq: number, previousHash: string): string {
-  return hash('sha256', stable({ ...content, seq, previousHash }) ?? '', 'hex');
+  return hash('sha256', canonicalJson({ ...content, seq, previousHash }), 'hex');
 }
 
 /** Returns the seal of the entry that follows `previous`. */

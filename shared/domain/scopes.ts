@@ -47,7 +47,8 @@ export const KEY_SCOPE_MEANINGS: Record<KeyScope, string> = {
   'resolve:read': 'Read signals and the link status of users',
   'links:write': 'Create invitations and link codes',
   'users:erase': 'Erase users',
-  'agents:manage-all': 'Register, change, suspend and revoke all of your agents, and set the spawn policy',
+  'agents:manage-all':
+    'Register, change, suspend and revoke all of your agents, set the spawn policy, and manage receivers',
   'agents:approve': 'Approve or reject agents',
   'agents:introspect': 'Reserved for checking agents’ keys',
   'keys:manage': 'Create, rotate and revoke your API keys',

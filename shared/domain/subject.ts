@@ -16,6 +16,8 @@ export interface Secrets {
   linkCode: KeyedHash;
   /** AES-256 key that encrypts webhook secrets. */
   webhook: Buffer;
+  /** AES-256 key that encrypts the private keys that sign kill reports and pushes to receivers. */
+  signingKey: Buffer;
   /** AES-256 key that encrypts the cursors of lists. */
   cursor: Buffer;
   /** AES-256 key that encrypts the paths in queued emails. */
@@ -44,6 +46,7 @@ export function deriveSecrets(pepper: string): Secrets {
     receipt: keyedHash(derive('receipt')),
     linkCode: keyedHash(derive('link-code')),
     webhook: derive('webhook'),
+    signingKey: derive('signing-key'),
     cursor: derive('cursor-encryption'),
     mail: derive('mail'),
     identity: derive('identity').toString('base64url'),

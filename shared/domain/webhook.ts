@@ -9,6 +9,7 @@ export const WEBHOOK_TYPES = [
   'agent.suspended',
   'agent.reactivated',
   'agent.revoked',
+  'agent.key.rotated',
   'cascade.started',
   'cascade.closed',
   'key.rotated',

@@ -24,5 +24,10 @@ export function webhookSeries({ registers }: In) {
       help: 'Disabled webhook endpoints, counted up to 10000. Each worker refreshes this gauge every 5 s and stops exporting it after 30 s of failed reads.',
       registers,
     }),
+    receiverOldestSeconds: new Gauge({
+      name: 'mir_receiver_oldest_unacknowledged_seconds',
+      help: 'Age of the oldest push that a receiver has not acknowledged, and that MIR still attempts; 0 if there is none. Each worker refreshes this gauge every 5 s and stops exporting it after 30 s of failed reads.',
+      registers,
+    }),
   };
 }

@@ -1,8 +1,26 @@
 import { type ClientSession, type Connection, Schema, type UpdateQuery } from 'mongoose';
 import type { Tenant } from '../domain/ids';
 import type { Actor } from './audit';
+import type { PushError } from './receivers';
 
 export type CascadeStatus = 'RUNNING' | 'CLOSED' | 'PARTIAL';
+
+/** A receiver that existed when the kill was ordered, and what became of the push to it. */
+interface CascadeReceiver {
+  receiverId: string;
+  url: string;
+  acknowledgedAt?: Date;
+  /** The latest failed attempt. */
+  lastError?: PushError;
+}
+
+/** Where the audit chain contains the kill and its revocations. Recorded once all of them are sealed. */
+interface CascadeAudit {
+  from: number;
+  to: number;
+  /** Hash of the entry at `to`. */
+  headHash: string;
+}
 
 /**
  * A kill and its progress. The row is written before any agent is revoked. A sweep resumes the cascade until it is
@@ -32,7 +50,12 @@ export interface CascadeDoc {
   nextLookAt: Date;
   createdAt: Date;
   closedAt: Date | null;
+  /** Absent in rows from earlier versions, like the field below. */
+  receivers?: CascadeReceiver[];
+  sealed?: CascadeAudit;
 }
+
+const errorSchema = new Schema({ at: Date, code: String }, { _id: false });
 
 const schema = new Schema<CascadeDoc>(
   {
@@ -52,6 +75,11 @@ const schema = new Schema<CascadeDoc>(
     nextLookAt: { type: Date, required: true },
     createdAt: { type: Date, required: true },
     closedAt: Date,
+    receivers: {
+      type: [{ _id: false, receiverId: String, url: String, acknowledgedAt: Date, lastError: errorSchema }],
+      default: undefined,
+    },
+    sealed: { type: { _id: false, from: Number, to: Number, headHash: String }, default: undefined },
   },
   { collection: 'cascades', versionKey: false, strict: 'throw' },
 );
@@ -64,7 +92,10 @@ schema.index({ createdAt: -1 });
  */
 const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
 
-/** Creates the cascade store. An agent's cascades are created one at a time, and closed cascades never change. */
+/**
+ * Creates the cascade store. An agent's cascades are created one at a time. Of closed cascades, only what receivers
+ * acknowledged and the sealed audit range change.
+ */
 export function cascadesStore(connection: Connection) {
   const model = connection.model<CascadeDoc>('Cascade', schema);
   const change = async (cascadeId: string, update: UpdateQuery<CascadeDoc>): Promise<void> => {
@@ -153,6 +184,30 @@ export function cascadesStore(connection: Connection) {
       result: Pick<CascadeDoc, 'affected' | 'revoked' | 'parked' | 'parkedCount' | 'nextLookAt'>,
     ): Promise<void> {
       await change(cascadeId, { $set: { ...result, status: 'PARTIAL' }, $inc: { partialTries: 1 } });
+    },
+
+    /** Records that a receiver acknowledged a kill. Keeps the first time. */
+    async recordAcknowledgement(tenant: Tenant, cascadeId: string, receiverId: string, at: Date): Promise<void> {
+      await model.updateOne(
+        { _id: cascadeId, tenant, receivers: { $elemMatch: { receiverId, acknowledgedAt: { $exists: false } } } },
+        { $set: { 'receivers.$.acknowledgedAt': at } },
+      );
+    },
+
+    /** Records a failed attempt to push a kill to a receiver that has not acknowledged it. */
+    async recordPushError(tenant: Tenant, cascadeId: string, receiverId: string, lastError: PushError): Promise<void> {
+      await model.updateOne(
+        { _id: cascadeId, tenant, receivers: { $elemMatch: { receiverId, acknowledgedAt: { $exists: false } } } },
+        { $set: { 'receivers.$.lastError': lastError } },
+      );
+    },
+
+    /** Records where the audit chain contains a closed cascade, unless that is recorded already. */
+    async recordSealed(tenant: Tenant, cascadeId: string, sealed: CascadeAudit): Promise<void> {
+      await model.updateOne(
+        { _id: cascadeId, tenant, closedAt: { $ne: null }, sealed: { $exists: false } },
+        { $set: { sealed } },
+      );
     },
 
     /** Closes a cascade. Returns false if it was closed already. */

@@ -1,6 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import { LRUCache } from 'lru-cache';
 import type { Tenant, UserRef } from '../domain/ids';
+import type { ReceiverFormat } from '../domain/receiver';
 import { type EndpointRef, MAX_OPEN_DELIVERIES, type MessageType } from '../domain/webhook';
 import { type ListPage, listPage, type Position } from './list-page';
 
@@ -29,6 +30,10 @@ export interface DeliveryDoc {
   messageId?: string;
   /** The user whom the message concerns. Their erasure deletes the delivery. */
   userRef?: UserRef;
+  /** Present only for pushes to receivers. */
+  format?: ReceiverFormat;
+  /** The kill that a push reports, whose report contains the acknowledgement. */
+  cascadeId?: string;
   type: MessageType;
   /** The JSON text that is signed and sent, identical for every attempt. */
   body: string;
@@ -77,6 +82,8 @@ const schema = new Schema<DeliveryDoc>(
     endpointId: String,
     messageId: String,
     userRef: String,
+    format: String,
+    cascadeId: String,
     type: String,
     body: String,
     status: String,
@@ -97,6 +104,9 @@ const schema = new Schema<DeliveryDoc>(
   },
   { collection: 'webhook_deliveries', versionKey: false, strict: 'throw' },
 );
+/** Pushes that their receivers have not acknowledged, and that are still attempted. */
+const UNACKNOWLEDGED = { status: 'PENDING', format: { $exists: true } } as const;
+
 /** How long a process remembers which endpoints are full. Meanwhile, a few more deliveries may be added. */
 const FULL_ENDPOINTS_TTL_MS = 1_000;
 const MAX_REMEMBERED_TENANTS = 1_000;
@@ -105,6 +115,7 @@ schema.index({ status: 1, nextLookAt: 1 });
 schema.index({ tenant: 1, userRef: 1 });
 schema.index({ tenant: 1, endpointId: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, endpointId: 1, status: 1, createdAt: -1, _id: -1 });
+schema.index({ createdAt: 1 }, { partialFilterExpression: UNACKNOWLEDGED });
 schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
 
 /** The fields by which deliveries are changed. */
@@ -170,6 +181,15 @@ export function deliveriesStore(connection: Connection) {
       const found = new Set(full.map(({ _id }) => _id ?? undefined));
       fullEndpoints.set(key, found);
       return found;
+    },
+
+    /** Returns when the oldest push was created that no receiver has acknowledged, or null if there is none. */
+    async oldestUnacknowledgedAt(): Promise<Date | null> {
+      const oldest = await model
+        .findOne(UNACKNOWLEDGED, { createdAt: 1 })
+        .sort({ createdAt: 1 })
+        .lean<Pick<DeliveryDoc, 'createdAt'>>();
+      return oldest?.createdAt ?? null;
     },
 
     async dropOfUser(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<void> {

@@ -37,6 +37,7 @@ export const SHARD_KEYS = {
   audit_heads: unsharded('one small row per tenant'),
   spawn_policies: unsharded('one small row per tenant'),
   webhooks: unsharded('a few small rows per tenant'),
+  signing_keys: unsharded('a few rows, and generations must be unique'),
   omitted_rejections: unsharded('a few small rows per tenant'),
   partners: unsharded('one small row per partner, and key hashes must be unique'),
   applications: unsharded('few rows'),

@@ -6,6 +6,7 @@ import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
+import { auditRanges } from './audit-ranges';
 import { backupTimes } from './backup-times';
 import { cascadesStore } from './cascades';
 import { deliveriesStore } from './deliveries';
@@ -31,8 +32,10 @@ import { challengesStore, passkeysStore } from './passkeys';
 import { policiesStore } from './policies';
 import { queuedMailsStore } from './queued-mails';
 import { receiptsStore } from './receipts';
+import { receiverQueries } from './receivers';
 import { omittedRejectionsStore, rejectedEventsStore } from './rejected-events';
 import { cacheOutboxStore } from './cache-outbox';
+import { signingKeysStore } from './signing-keys';
 import { staffSecondFactorsStore, staffSessionsStore, staffStore } from './staff';
 import { usageStore } from './usage';
 import { usersStore } from './users';
@@ -46,11 +49,13 @@ const MAX_LISTED_STEPS = 5;
 
 function storeOn(connection: Connection, dataMigrations: readonly DataMigration[]) {
   const agents = agentsStore(connection);
+  const audit = auditStore(connection);
   const identityAccounts = accountLogInsStore(connection, {
     model: 'IdentityAccount',
     collection: 'identity_accounts',
   });
   const deliveries = deliveriesStore(connection);
+  const webhooks = webhooksStore(connection);
   const collections = {
     events: eventsStore(connection),
     users: usersStore(connection),
@@ -60,7 +65,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     usage: usageStore(connection),
     partners: partnersStore(connection),
     applications: applicationsStore(connection),
-    audit: auditStore(connection),
+    audit: { ...audit, ...auditRanges(audit.model) },
     auditHeads: auditHeadsStore(connection),
     agents: { ...agents, ...agentTreeQueries(agents.model) },
     policies: policiesStore(connection),
@@ -94,8 +99,9 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     linkRequests: linkRequestsStore(connection),
     cacheOutbox: cacheOutboxStore(connection),
     erasures: erasuresStore(connection),
-    webhooks: webhooksStore(connection),
+    webhooks: { ...webhooks, ...receiverQueries(webhooks.model) },
     deliveries: { ...deliveries, ...deliveryAttempts(deliveries.model), ...deliveryRecovery(deliveries.model) },
+    signingKeys: signingKeysStore(connection),
   };
   const models = (): AnyModel[] => Object.values(collections).map(({ model }) => model as AnyModel);
   const migrations = migrationsStore(connection, models, dataMigrations);

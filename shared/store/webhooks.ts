@@ -1,8 +1,9 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant } from '../domain/ids';
+import type { ReceiverFormat } from '../domain/receiver';
 import { LINK_WEBHOOK_TYPES, MAX_WEBHOOKS_PER_TENANT, type WebhookType, webhookIdOf } from '../domain/webhook';
 
-/** A webhook endpoint, with the encrypted secrets that sign its messages. */
+/** A webhook endpoint or a receiver, with the encrypted secrets that sign its messages. */
 export interface WebhookDoc {
   /**
    * A random ID, or the tenant. An endpoint that was set through `/partners/webhook` has the tenant as its ID, so that
@@ -14,7 +15,8 @@ export interface WebhookDoc {
   /** A number below the maximum number of endpoints. Unique per tenant, so that no more endpoints can exist. */
   slot?: number;
   url: string;
-  sealedSecret: string;
+  /** Absent only for receivers of Security Event Tokens, which MIR signs with a key of its own. */
+  sealedSecret?: string;
   /** Secrets that a rotation replaced and that still sign messages, oldest first. */
   previousSecrets?: { sealedSecret: string; validUntil: Date }[];
   /** Null for all types. Absent for the types that earlier versions had. */
@@ -28,6 +30,12 @@ export interface WebhookDoc {
   disabledReason?: 'REQUESTED' | 'FAILING';
   /** Messages created in this period are being sent again, if they were not delivered. */
   recovery?: { since: Date; until: Date };
+  /** Present only for receivers, like the fields below. */
+  format?: ReceiverFormat;
+  /** Receivers have this field instead of `slot`, so queries for webhook endpoints do not find them. */
+  receiverSlot?: number;
+  lastAcknowledgedAt?: Date;
+  lastError?: { at: Date; code: string };
 }
 
 /** An unset field is removed. */
@@ -51,10 +59,18 @@ const schema = new Schema<WebhookDoc>(
     disabledAt: Date,
     disabledReason: String,
     recovery: { type: { _id: false, since: Date, until: Date }, default: undefined },
+    format: String,
+    receiverSlot: Number,
+    lastAcknowledgedAt: Date,
+    lastError: { type: { _id: false, at: Date, code: String }, default: undefined },
   },
   { collection: 'webhooks', versionKey: false, strict: 'throw' },
 );
 schema.index({ tenant: 1, slot: 1 }, { unique: true, partialFilterExpression: { slot: { $exists: true } } });
+schema.index(
+  { tenant: 1, receiverSlot: 1 },
+  { unique: true, partialFilterExpression: { receiverSlot: { $exists: true } } },
+);
 schema.index({ 'recovery.until': 1 }, { partialFilterExpression: { 'recovery.until': { $exists: true } } });
 schema.index({ failingSince: 1 }, { partialFilterExpression: { failingSince: { $exists: true } } });
 schema.index({ disabledAt: 1 }, { partialFilterExpression: { disabledAt: { $exists: true } } });

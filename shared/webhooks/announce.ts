@@ -1,13 +1,7 @@
 import { newId, type Tenant, type UserRef } from '../domain/ids';
-import {
-  DELIVERY_RETENTION_MS,
-  derivedId,
-  type EndpointRef,
-  endpointRefOf,
-  type MessageType,
-  type WebhookType,
-} from '../domain/webhook';
+import { DELIVERY_RETENTION_MS, derivedId, endpointRefOf, type MessageType, type WebhookType } from '../domain/webhook';
 import { type DeliveryDoc, openStatusOf } from '../store/deliveries';
+import { isReceiver, type ReceiverDoc } from '../store/receivers';
 import type { Store, StoreSession } from '../store/store';
 import { typesOf, type WebhookDoc } from '../store/webhooks';
 
@@ -25,9 +19,13 @@ export interface Announcement {
   userRef?: UserRef;
   /** Delays the message by this time, for all endpoints. Until then, the partner does not see it in any list. */
   delayMs?: number;
+  /** Receivers that get the message as a push, whatever the types of the tenant's endpoints. */
+  receivers?: readonly ReceiverDoc[];
+  /** The kill that the message announces to receivers. */
+  cascadeId?: string;
 }
 
-type Message = Omit<Announcement, 'type'> & { type: MessageType };
+type Message = Omit<Announcement, 'type' | 'receivers'> & { type: MessageType };
 
 type Deps = { store: Pick<Store, 'webhooks' | 'deliveries'> };
 
@@ -36,10 +34,11 @@ type NewMessageId = (prefix: 'msg' | 'dlv', facts: readonly string[]) => string;
 
 /** Builds the delivery of a message to one endpoint. A skipped delivery is kept, so that the partner can recover it. */
 function deliveryOf(
-  { tenant, type, data, at, userRef, delayMs }: Message,
-  endpointId: EndpointRef,
+  { tenant, type, data, at, userRef, delayMs, cascadeId }: Message,
+  endpoint: WebhookDoc,
   { messageId, idOf, skipped }: { messageId: string; idOf: NewMessageId; skipped: boolean },
 ): DeliveryDoc {
+  const endpointId = endpointRefOf(tenant, endpoint._id);
   const nextLookAt = new Date(Date.now() + (delayMs ?? FIRST_SWEEP_AFTER_MS));
   return {
     // Earlier versions send the ID of the delivery as the ID of the message.
@@ -48,6 +47,7 @@ function deliveryOf(
       : { _id: idOf('dlv', [messageId, endpointId]), endpointId, messageId }),
     tenant,
     ...(userRef && { userRef }),
+    ...(endpoint.format && { format: endpoint.format, ...(cascadeId && { cascadeId }) }),
     type,
     body: JSON.stringify({ type, timestamp: at.toISOString(), data }),
     status: skipped ? 'SKIPPED' : openStatusOf(endpointId),
@@ -61,19 +61,22 @@ function deliveryOf(
 
 async function deliveriesOf(
   { store }: Deps,
-  { tenant, type, ...facts }: Announcement,
+  { tenant, type, receivers = [], ...facts }: Announcement,
   idOf: NewMessageId,
   session?: StoreSession,
 ): Promise<DeliveryDoc[]> {
   const isSubscribed = (webhook: WebhookDoc): boolean => typesOf(webhook)?.includes(type) ?? true;
-  const endpoints = (await store.webhooks.ofTenant(tenant, session)).filter(isSubscribed);
+  const subscribed = (await store.webhooks.ofTenant(tenant, session)).filter(isSubscribed);
+  const endpoints: WebhookDoc[] = [...subscribed, ...receivers];
   if (endpoints.length === 0) return [];
   const refs = endpoints.map(({ _id }) => endpointRefOf(tenant, _id));
   const full = await store.deliveries.fullEndpoints(tenant, refs);
   const messageId = idOf('msg', [tenant, type]);
-  return endpoints.map(({ disabledAt }, n) => {
-    const skipped = disabledAt !== undefined || full.has(refs[n]);
-    return deliveryOf({ tenant, type, ...facts }, refs[n], { messageId, idOf, skipped });
+  return endpoints.map((endpoint, n) => {
+    // A kill is pushed in any case: it is one row beside that of the kill itself.
+    const isKill = isReceiver(endpoint) && facts.cascadeId !== undefined;
+    const skipped = endpoint.disabledAt !== undefined || (full.has(refs[n]) && !isKill);
+    return deliveryOf({ tenant, type, ...facts }, endpoint, { messageId, idOf, skipped });
   });
 }
 
@@ -85,8 +88,8 @@ function toWake(deliveries: readonly DeliveryDoc[], { delayMs }: Announcement): 
 
 /**
  * Inserts a message in the transaction of the change that it announces, with one delivery for each endpoint that is
- * subscribed to its type: at most `MAX_WEBHOOKS_PER_TENANT`. Returns the IDs of the deliveries to wake up a worker for
- * after the commit; see `wakeDeliveries`. A lost wake-up only delays them.
+ * subscribed to its type, at most `MAX_WEBHOOKS_PER_TENANT`, and one for each receiver. Returns the IDs of the
+ * deliveries to wake up a worker for after the commit; see `wakeDeliveries`. A lost wake-up only delays them.
  */
 export async function announce(deps: Deps, announcement: Announcement, session: StoreSession): Promise<string[]> {
   const deliveries = await deliveriesOf(deps, announcement, (prefix) => newId(prefix), session);
@@ -114,8 +117,7 @@ export async function announceTo(
 ): Promise<DeliveryDoc> {
   const messageId = newId('msg');
   const idOf: NewMessageId = (prefix) => newId(prefix);
-  const endpointId = endpointRefOf(message.tenant, webhook._id);
-  const delivery = deliveryOf(message, endpointId, { messageId, idOf, skipped: false });
+  const delivery = deliveryOf(message, webhook, { messageId, idOf, skipped: false });
   await store.deliveries.insert([delivery], session);
   return delivery;
 }

@@ -135,6 +135,9 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
     call('POST /agents/:id/reactivate', BOTH, { ...of(agents.suspended.agentId), body: {} }),
     call('POST /agents/:id/revoke', BOTH, { ...of(agents.revoked.agentId), body: {} }),
     call('POST /agents/:id/key/rotate', BOTH, of(agents.rotated.agentId)),
+    call('GET /receivers', STORE),
+    call('POST /receivers', BOTH, { body: { url: 'https://harbour.example/kills', format: 'SET' } }),
+    call('DELETE /receivers/:id', BOTH, of(ids.receiver)),
     call('POST /agents/:id/spawn', BOTH, { ...of(agents.parent.agentId), body: { name: 'Child' } }),
   ];
 }
@@ -289,5 +292,6 @@ export async function everyRoute(h: Harness, provider: OidcServer): Promise<Rout
     ...boardCalls(h, prepared),
     ...otherCalls(),
     callOf('GET /readyz', QUEUE, '', {}),
+    callOf('GET /.well-known/jwks.json', STORE, '', {}),
   ];
 }

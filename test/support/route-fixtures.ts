@@ -64,6 +64,7 @@ export interface Prepared {
     leakedKey: string;
     webhooks: string[];
     delivery: string;
+    receiver: string;
     deadLetters: string[];
   };
 }
@@ -244,6 +245,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       leakedKey: leaked.apiKey,
       webhooks,
       delivery: (await post(`/webhooks/${webhooks[0]}/test`, {})).deliveryId,
+      receiver: (await post('/receivers', { url: 'https://a.example/kills', format: 'STANDARD_WEBHOOK' })).receiverId,
       deadLetters: await deadLetters(h, 3),
     },
   };

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 /** A request that a receiver got. */
 interface ReceivedMessage {
   path: string;
-  /** The `webhook-id`. */
+  /** The `webhook-id`. Undefined for a Security Event Token, like the type and the data. */
   id: string;
   type: string;
   data: Record<string, unknown>;
@@ -38,7 +38,8 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     req.on('end', () => {
       const body = Buffer.concat(parts).toString();
       const headers = req.headers as Record<string, string>;
-      const { type, data } = JSON.parse(body) as Pick<ReceivedMessage, 'type' | 'data'>;
+      const isToken = headers['content-type'] === 'application/secevent+jwt';
+      const { type, data } = (isToken ? {} : JSON.parse(body)) as Pick<ReceivedMessage, 'type' | 'data'>;
       const message = { path: req.url!, id: headers['webhook-id']!, type, data, headers, body, atMs: Date.now() };
       receiver.received.push(message);
       const status = receiver.respond(message);

@@ -8,6 +8,7 @@ import { redisNowMs } from '../../shared/redis/clock';
 import type { RedisLink } from '../../shared/redis/link';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
+import type { Signer } from '../../shared/signing/signer';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
 import type { OUTBOXES, Store } from '../../shared/store/store';
 import { storeUsage } from '../../shared/usage/store-usage';
@@ -39,13 +40,14 @@ const CHAINS_EVERY_MS = 5_000;
 /** Less than `CHAINS_EVERY_MS`, so that in each interval, only the first worker checks audit chains. */
 const CHAINS_LOCK_MS = 4_000;
 const CASCADES_EVERY_MS = 5_000;
+const SIGNING_KEYS_EVERY_MS = 10 * 60_000;
 /** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades, announces expiring keys, stores usage, checks audit chains, rewrites append-only files after erasures and updates the gauges. Returns a function that
- * stops it.
+ * cascades, announces expiring keys, stores usage, checks audit chains, rotates the signing keys, rewrites append-only files after erasures
+ * and updates the gauges. Returns a function that stops it.
  */
 export function maintain(deps: {
   queues: InspectedQueues;
@@ -66,6 +68,7 @@ export function maintain(deps: {
     | 'expiryCursors'
     | 'transaction'
   >;
+  signer: Pick<Signer, 'rotate'>;
   link: RedisLink;
   /** The cache's Redis. Null if the queues use the same server. */
   cacheLink: RedisLink | null;
@@ -74,7 +77,19 @@ export function maintain(deps: {
   metrics: Metrics;
   registerDeadLetters: () => Promise<void>;
 }): () => void {
-  const { queues, cascadeQueue, webhookQueue, store, link, cacheLink, keys, log, metrics, registerDeadLetters } = deps;
+  const {
+    queues,
+    cascadeQueue,
+    webhookQueue,
+    store,
+    signer,
+    link,
+    cacheLink,
+    keys,
+    log,
+    metrics,
+    registerDeadLetters,
+  } = deps;
   const servers = [
     { role: 'queue', link } as const,
     ...(cacheLink === null ? [] : [{ role: 'cache', link: cacheLink } as const]),
@@ -82,7 +97,11 @@ export function maintain(deps: {
   const gauges = gaugeReadings({ store, link, keys, metrics }).map(({ what, read }) =>
     repeat(GAUGES_EVERY_MS, `reading gauges (${what})`, log, () => read(performance.now())),
   );
+  const signingKeys = repeat(SIGNING_KEYS_EVERY_MS, 'rotation of the signing keys', log, () =>
+    signer.rotate(new Date()),
+  );
   const others = [
+    signingKeys,
     repeat(SWEEP_EVERY_MS, 'abandoned chunk sweep', log, async () => {
       const isFirst = await scripts.takeLock(link.client, [keys.reservationSweep()], ['1', SWEEP_LOCK_MS]);
       if (isFirst === 0) return;
@@ -122,5 +141,6 @@ export function maintain(deps: {
   ];
   // Update the gauges immediately, so that a new worker's metrics do not start with a gap.
   gauges.forEach(({ run }) => run());
+  signingKeys.run();
   return () => [...gauges, ...others].forEach(({ stop }) => stop());
 }

@@ -74,6 +74,7 @@ async function readAudit({ store, metrics }: Deps): Promise<void> {
 async function readWebhooks({ store, metrics }: Deps): Promise<void> {
   metrics.webhooksFailing.set(await store.webhooks.countFailing(new Date(Date.now() - FAILING_AFTER_MS)));
   metrics.webhooksDisabled.set(await store.webhooks.countDisabled());
+  metrics.receiverOldestSeconds.set(ageSeconds(await store.deliveries.oldestUnacknowledgedAt()));
 }
 
 async function readBackups({ store, metrics }: Deps): Promise<void> {
@@ -111,7 +112,11 @@ export function gaugeReadings(deps: Deps): Reading[] {
     reading('cascades', [cascadesOpen, cascadeOldestSeconds, lastKillAtSeconds], readCascades),
     reading('audit', [auditUnsealed, auditLagSeconds, auditChainsBroken, auditCheckedAtSeconds], readAudit),
     reading('outbox', [metrics.outboxOverdueSeconds], readOutbox),
-    reading('webhooks', [metrics.webhooksFailing, metrics.webhooksDisabled], readWebhooks),
+    reading(
+      'webhooks',
+      [metrics.webhooksFailing, metrics.webhooksDisabled, metrics.receiverOldestSeconds],
+      readWebhooks,
+    ),
     reading('backups', [metrics.backupAtSeconds], readBackups),
   ];
 }

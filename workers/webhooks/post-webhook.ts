@@ -60,7 +60,7 @@ export async function postWebhook(
       target,
       {
         method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+        headers: { 'content-type': 'application/json', ...headers, 'content-length': Buffer.byteLength(body) },
         signal,
         // A connection of its own. The pool of the global agent may hold connections to addresses that were not checked.
         agent: false,

@@ -6,6 +6,7 @@ import type { WebhookDoc } from '../../shared/store/webhooks';
 import type { WebhookMessage } from './post-webhook';
 
 const MS_PER_SECOND = 1_000;
+export const USER_AGENT = 'MIR-Webhooks/1';
 
 /**
  * Returns the request that delivers a message, signed according to Standard Webhooks. Until the overlap of a rotation
@@ -18,14 +19,15 @@ export function signMessage(
   now: Date,
 ): WebhookMessage {
   const previous = previousSecrets.filter(({ validUntil }) => validUntil > now).toReversed();
-  const signatures = [{ sealedSecret }, ...previous].map((one) =>
-    new Webhook(decryptSecret(secrets.webhook, endpointId, one.sealedSecret)).sign(messageId, now, body),
+  const secretsInUse = [sealedSecret!, ...previous.map((one) => one.sealedSecret)];
+  const signatures = secretsInUse.map((sealed) =>
+    new Webhook(decryptSecret(secrets.webhook, endpointId, sealed)).sign(messageId, now, body),
   );
   const headers = {
     'webhook-id': messageId,
     'webhook-timestamp': String(Math.floor(now.getTime() / MS_PER_SECOND)),
     'webhook-signature': signatures.join(' '),
-    'user-agent': 'MIR-Webhooks/1',
+    'user-agent': USER_AGENT,
   };
   return { url, body, headers };
 }

@@ -14,6 +14,7 @@ import { APPLICATION_LINK_DAYS } from '../../../shared/domain/mailed-link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
 import { MEMBER_ROLE_MEANINGS, MEMBER_ROLES } from '../../../shared/domain/roles';
 import { KEY_SCOPE_MEANINGS, KEY_SCOPES } from '../../../shared/domain/scopes';
+import { MAX_RECEIVERS_PER_TENANT } from '../../../shared/domain/receiver';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
 import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../shared/domain/rejected-event';
 import { DEFAULT_USAGE_DAYS, MAX_USAGE_DAYS, USAGE_RETENTION_DAYS } from '../../../shared/domain/usage';
@@ -134,6 +135,7 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
     MAX_KEYS_PER_ENVIRONMENT: number(MAX_KEYS_PER_ENVIRONMENT),
     MAX_WEBHOOKS: number(MAX_WEBHOOKS_PER_TENANT),
+    MAX_RECEIVERS: number(MAX_RECEIVERS_PER_TENANT),
     MAX_OPEN_DELIVERIES: number(MAX_OPEN_DELIVERIES),
     DELIVERY_RETENTION_DAYS: number(DELIVERY_RETENTION_DAYS),
     problems: problemTable(),

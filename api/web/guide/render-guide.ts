@@ -7,7 +7,7 @@ import { guideFacts } from './guide-facts';
 const CHAPTERS = path.join(__dirname, 'chapters');
 /** First-column headings of the tables whose rows get anchors, such as `/guide#RATE_LIMITED`. */
 const ANCHORED = new Set(['code', 'type']);
-const LANGUAGES: Record<string, string> = { sh: 'curl', ts: 'TypeScript', python: 'Python' };
+const LANGUAGES: Record<string, string> = { sh: 'curl', ts: 'TypeScript', js: 'JavaScript', python: 'Python' };
 
 interface Heading {
   id: string;

@@ -21,7 +21,7 @@ export interface Control {
   /** Prepares each request that must succeed, because it uses up what it needs. Replaces the body and some headers. */
   prepare?: (h: Harness, owner: Owner) => Promise<{ body?: unknown; headers?: Record<string, string> }>;
   /** Restores what an earlier request removed, or makes room for more. */
-  before?: 'webhook' | 'fewer webhooks';
+  before?: 'webhook' | 'fewer webhooks' | 'fewer receivers';
 }
 
 const READ: Control = {};
@@ -95,6 +95,10 @@ const CONTROLS: Record<string, Control> = {
   'POST /agents/:id/revoke': EMPTY,
   'POST /agents/:id/key/rotate': EMPTY,
   'POST /agents/:id/spawn': { body: () => ({ name: 'Child' }), onSelf: true },
+  'GET /receivers': READ,
+  'POST /receivers': { body: () => ({ url: 'https://hooks.example/kills', format: 'SET' }), before: 'fewer receivers' },
+  'DELETE /receivers/:id': READ,
+  'GET /.well-known/jwks.json': READ,
   'GET /partners/me': READ,
   'GET /keys': READ,
   'POST /keys': { body: () => ({ name: 'Any', scopes: ['keys:manage'] }) },

@@ -4,7 +4,9 @@ import { envOf, type Tenant } from '../../../shared/domain/ids';
 import type { Harness } from '../../support/harness';
 
 /** Fields that reads change, and those that workers change as they attempt to deliver webhook messages. */
-const VOLATILE = new Set('lastActivityAt lastUsedAt attempts attemptLog leaseUntil nextLookAt failingSince'.split(' '));
+const VOLATILE = new Set(
+  'lastActivityAt lastUsedAt attempts attemptLog leaseUntil leaseId nextLookAt failingSince lastError'.split(' '),
+);
 
 /** Its jobs change as messages are attempted again. */
 const RETRIED_QUEUE = 'webhooks';

@@ -18,6 +18,7 @@ export type Kind =
   | 'invitation'
   | 'webhook'
   | 'delivery'
+  | 'receiver'
   | 'application'
   | 'partner'
   | 'deadLetter';
@@ -48,6 +49,7 @@ const KIND_AFTER: Record<string, Kind> = {
   invitations: 'invitation',
   webhooks: 'webhook',
   deliveries: 'delivery',
+  receivers: 'receiver',
   events: 'event',
   receipts: 'receipt',
   erase: 'erasure',
@@ -83,7 +85,7 @@ const VALUES = new Set(
     // An application is named together with its contact address; tested in partners/applications.test.ts.
     'applicationId',
     'email password code role environment token challengeId response id partnerId',
-    'types enabled since',
+    'types enabled since format',
   ].flatMap((names) => names.split(' ')),
 );
 

@@ -16,6 +16,7 @@ import { deadLetters } from '../../support/route-fixtures';
 import { insertMember, newStaffEmail } from '../../support/staff';
 import { waitUntil } from '../../support/wait-until';
 import type { Kind } from './parameters';
+import { newReceiver } from './receivers';
 
 /** Users per owner. Every write that names another owner's user names a different one. */
 const USERS = 40;
@@ -237,6 +238,8 @@ export function resourcesOf(h: Harness): NewResource {
         return newKey(h, owner);
       case 'webhook':
         return newWebhook(h, owner);
+      case 'receiver':
+        return newReceiver(h, owner.tenant);
       case 'event':
         return newEvent(h, owner);
       case 'receipt':

@@ -6,6 +6,7 @@ import { type Credential, denialOf } from './credentials';
 import { changedOwners, fingerprint, mayChange } from './fingerprint';
 import { type IdOf, idsOf, type PathIds } from './ids';
 import { type ResourceParameter, resourceParameters } from './parameters';
+import { dropReceivers } from './receivers';
 import { dropWebhooks, type NewResource } from './resources';
 import { comparable, isValid, type MatrixRequest, senderOf } from './send';
 import type { World } from './world';
@@ -175,6 +176,7 @@ export async function runRouteMatrix(
       await h.client.request('PUT', '/v1/partners/webhook', { key: credential.owner.key, body });
     }
     if (control.before === 'fewer webhooks') await dropWebhooks(h, credential.owner);
+    if (control.before === 'fewer receivers') await dropReceivers(h, credential.owner.tenant);
     const value = parameter && (await ids.fresh(parameter, credential.owner, path));
     const request: MatrixRequest = { path, assignment: parameter && { parameter, whose: 'own', value } };
     const prepared = await control.prepare?.(h, credential.owner);

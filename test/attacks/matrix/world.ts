@@ -78,7 +78,17 @@ export async function newWorld(h: Harness): Promise<World> {
   own.liveKey = live.key;
   const create = resourcesOf(h);
   const prepared: Owner['prepared'] = {};
-  for (const kind of ['agent', 'approval', 'cascade', 'event', 'receipt', 'erasure', 'key', 'webhook'] as const) {
+  for (const kind of [
+    'agent',
+    'approval',
+    'cascade',
+    'event',
+    'receipt',
+    'erasure',
+    'key',
+    'webhook',
+    'receiver',
+  ] as const) {
     prepared[kind] = await create(kind, owners.blocked);
   }
   owners.blocked.prepared = prepared;

@@ -56,8 +56,11 @@ describe('operators', () => {
     const killed = await send(path, { reason: 'drill' });
     expect(killed).toMatchObject({ status: 202, body: { status: 'RUNNING', effectiveAt: expect.any(String) } });
     expect(await statusesWith(tree)).toEqual(tree.map(() => 401));
-    expect((await send(path, { reason: 'again' })).body.cascadeId).toBe(killed.body.cascadeId);
     expect(await lastEntryAbout(tree[0]!.agentId)).toMatchObject({ action: 'agent.subtree.killed', reason: 'drill' });
+    const again = (await send(path, { reason: 'again' })).body;
+    expect(again).toMatchObject({ cascadeId: killed.body.cascadeId, alreadyRevoked: true });
+    const repeated = { action: 'agent.subtree.kill.repeated', reason: 'again' };
+    expect(await lastEntryAbout(tree[0]!.agentId)).toMatchObject(repeated);
   });
 
   it.each(['suspend', 'reactivate', 'revoke-descendants'])('get 404 and 422 from %s', async (action) => {

@@ -84,7 +84,9 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
     const response = await kill(tree[0]!.agentId, partner.liveKey);
     const { cascadeId } = response.body;
     expect(response.headers.get('location')).toBe(`/v1/cascades/${cascadeId}`);
-    const cascade = await waitUntilClosed(cascadeId, partner.liveKey);
+    const read = async () => (await mir.client.get(`/v1/cascades/${cascadeId}`, partner.liveKey)).body;
+    await waitUntil('the report is signed', async () => (await read()).signature !== null);
+    const cascade = await read();
     for (const path of [`/v1/agents/cascades/${cascadeId}`, `/agents/cascades/${cascadeId}`]) {
       expect(await mir.client.get(path, partner.liveKey)).toMatchObject({ status: 200, body: cascade });
     }

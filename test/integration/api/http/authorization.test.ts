@@ -26,16 +26,19 @@ describe('route table', () => {
       'DELETE members/:id',
       'DELETE members/invitations/:id',
       'DELETE partners/webhook',
+      'DELETE receivers/:id',
       'GET agents/approvals',
       'GET agents/policy',
       'GET audit/verify',
       'GET members',
       'GET members/invitations',
+      'GET receivers',
       'PATCH members/:id',
       'POST agents',
       'POST agents/approvals/:id/approve',
       'POST agents/approvals/:id/reject',
       'POST members/invitations',
+      'POST receivers',
       'PUT agents/policy',
       'PUT partners/webhook',
     ]);
@@ -46,6 +49,7 @@ describe('route table', () => {
       'POST agents/:id/reactivate',
       'POST agents/:id/spawn',
       'POST agents/approvals/:id/approve',
+      'POST receivers',
       'PUT agents/policy',
     ]);
   });

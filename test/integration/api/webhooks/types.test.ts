@@ -77,10 +77,19 @@ describe('webhook messages', () => {
     await post(`/agents/${agentId}/suspend`);
     await post(`/agents/${agentId}/suspend`);
     await post(`/agents/${agentId}/reactivate`);
+    await post(`/agents/${agentId}/key/rotate`);
+    await post(`/agents/${agentId}/suspend`, { includeDescendants: true });
     await post(`/agents/${agentId}/revoke`);
     const ofAgent = { agentId, parentId: null, rootId: agentId };
-    expect(await arrives('agent.suspended')).toEqual([{ ...ofAgent, status: 'SUSPENDED' }]);
-    expect(await arrives('agent.reactivated')).toEqual([{ ...ofAgent, status: 'ACTIVE' }]);
+    const suspended = { ...ofAgent, status: 'SUSPENDED' };
+    expect(await arrives('agent.suspended', 2)).toEqual(
+      expect.arrayContaining([
+        { ...suspended, includeDescendants: false },
+        { ...suspended, includeDescendants: true },
+      ]),
+    );
+    expect(await arrives('agent.reactivated')).toEqual([{ ...ofAgent, status: 'ACTIVE', includeDescendants: false }]);
+    expect(await arrives('agent.key.rotated')).toEqual([{ ...ofAgent, status: 'ACTIVE' }]);
     expect(await arrives('agent.revoked')).toEqual([{ ...ofAgent, status: 'REVOKED' }]);
 
     const policy = { spawnEnabled: true, approval: { fromDepth: 1 } };

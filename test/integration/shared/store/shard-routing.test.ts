@@ -20,10 +20,10 @@ import { waitUntil } from '../../../support/wait-until';
 const FAN_OUT = [
   /^find agents (key\.hash|revokedKeyRef|_id)$/,
   /^update agents _id(,killedAt)?$/,
-  /^find audit chain,sealed$/,
+  /^(find|aggregate) audit chain,sealed$/,
   /^find erasures (_id|nextLookAt,status|status)$/,
   /^find refreshes (dueAt)?$/,
-  /^find webhook_deliveries (_id|nextLookAt,status|status)$/,
+  /^find webhook_deliveries (_id|nextLookAt,status|status|format,status)$/,
   /^update webhook_deliveries _id,status$/,
 ];
 

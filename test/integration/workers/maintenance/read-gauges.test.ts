@@ -9,6 +9,7 @@ import { tenantOf } from '../../../../shared/domain/ids';
 import { gaugeReadings, STALE_AFTER_MS } from '../../../../workers/maintenance/read-gauges';
 import { growTree } from '../../../support/grow-tree';
 import { type Harness, startHarness } from '../../../support/harness';
+import { insertAgent } from '../../../support/insert-agent';
 import { waitUntil } from '../../../support/wait-until';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
 import { workerLink } from '../../../support/worker-link';
@@ -163,6 +164,30 @@ describe('gaugeReadings', () => {
     expect(await shown('mir_cascade_oldest_open_seconds')).toBeCloseTo(3_600, -2);
     expect(await shown('mir_audit_seal_lag_seconds')).toBeCloseTo(3_600, -2);
     expect(await shown('mir_audit_unsealed')).toBeGreaterThan(0);
+  });
+
+  it('reports the age of the oldest push that a receiver has not acknowledged, but not of webhook messages', async () => {
+    const { partnerId, liveKey } = await mir.partner();
+    const { agentId } = await insertAgent(mir.ctx.store, { partnerId });
+    const age = async (): Promise<number> => {
+      const { readAll, shown } = createReader();
+      await readAll();
+      return (await shown('mir_receiver_oldest_unacknowledged_seconds'))!;
+    };
+    const url = 'https://harbour.example/kills';
+    await mir.client.post('/v1/webhooks', liveKey, { url });
+    await mir.client.post(`/v1/agents/${agentId}/suspend`, liveKey, {});
+    const { deliveries } = mir.ctx.store;
+    const old = { createdAt: new Date(Date.now() - HOUR_MS) };
+    const ofTenant = { tenant: tenantOf(partnerId, 'live') };
+    expect((await deliveries.model.updateMany(ofTenant, { $set: old })).matchedCount).toBe(1);
+    expect(await age()).toBe(0);
+    await mir.client.post('/v1/receivers', liveKey, { url, format: 'SET' });
+    await mir.client.post(`/v1/agents/${agentId}/reactivate`, liveKey, {});
+    await deliveries.model.updateMany({ ...ofTenant, format: 'SET' }, { $set: old });
+    expect(await age()).toBeCloseTo(3_600, -2);
+    await deliveries.model.updateMany({ ...ofTenant, format: 'SET' }, { $set: { status: 'DELIVERED' } });
+    expect(await age()).toBe(0);
   });
 
   it('removes values that can no longer be read, and keeps the time of the last reading', async () => {
