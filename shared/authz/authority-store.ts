@@ -10,7 +10,7 @@ import { grantOf, keyIdOf, type PartnerDoc } from '../store/partners';
 import type { Store } from '../store/store';
 
 /** A key in MongoDB: its facts, and its path from the partner to the key's own agent. */
-interface StoredKey {
+export interface StoredKey {
   facts: KeyFacts;
   scopes: readonly Scope[];
   /** Null if the key does not expire. */

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ParsedApiKey } from '../domain/api-key';
-import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
+import { type Tenant, tenantOf } from '../domain/ids';
 import type { CountedRequest } from '../domain/usage';
 import { MirError, overloaded } from '../errors';
 import { advancePastErasure } from '../redis/clock';
 import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
-import { type AuthorizeReply, scripts } from '../redis/scripts';
+import { type AuthorizeReply, type CheckReply, scripts } from '../redis/scripts';
 import { ABANDONED_AFTER_MS } from '../queue/sweep-open-chunks';
-import type { AuthorityStore } from './authority-store';
-import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
+import type { AuthorityStore, StoredKey } from './authority-store';
+import type { Admission, Entry } from './admission';
+import { capacityPolicyOf, CONTROL_REQUESTS_PER_MINUTE } from './budget';
 import { createCredentialParser, nodeRow } from './cached-rows';
+import { createKeyCheck, type KeyCheck } from './check-key';
 import { type Block, type Credential, credentialOf, type Policy, type Scope } from './credential';
 import { enteringText, markEntered } from './entering-requests';
 import { createKeyLookups, type PresentedKey } from './key-lookups';
@@ -25,33 +27,9 @@ const LEASE_MS = 10_000;
 const FENCE_RETRY_MS = 10;
 const MAX_TRIES = 40;
 
-interface Entry {
-  cost: number;
-  /**
-   * `whole` grants the full cost or nothing. `part` grants as many units as are left, for an entry that several
-   * requests share. `credit` always charges the full cost, because the work is already done, and grants it if at least
-   * one unit was left. The resulting debt is capped at one minute's budget.
-   */
-  grant: 'whole' | 'part' | 'credit';
-  /** Chunks to mark as open if anything is granted. */
-  chunkIds: ChunkId[];
-}
+export type { Admission };
 
-/** The result of authorization: the caller, the units granted, and the time. */
-export interface Admission {
-  credential: Credential;
-  /** Time on the partner's clock in Redis. Null while Redis is down. */
-  nowMs: number | null;
-  /** The tenant's watermark. Every event received before this time is finalized. Null while Redis is down. */
-  watermarkMs: number | null;
-  openChunks: number;
-  /** The tightest budget on the key's path. */
-  budget: Budget | null;
-  /** Units granted to each entry, in order. */
-  granted: number[];
-}
-
-export interface Authorizer {
+export interface Authorizer extends KeyCheck {
   /**
    * Authorizes all entries for one key in one round trip. Throws if the caller is rejected or Redis is unavailable. A
    * rejected caller is charged, too: for its entries or, without entries, one unit. Once its budget is exhausted, throws
@@ -183,7 +161,7 @@ export function createAuthorizer(deps: {
     ];
     return scripts.authorize(redis, rows, [
       epochNow(),
-      policy,
+      capacityPolicyOf(policy),
       scope ?? '',
       keys.node(key.tag, ''),
       keys.budget(key.tag, key.env, policy),
@@ -199,17 +177,15 @@ export function createAuthorizer(deps: {
   };
 
   /** Retries until the rows are cached and not fenced. */
-  const callWithRetry = async (
+  const callWithRetry = async <Reply extends [status: string, string, string, nowMs?: number, ...unknown[]]>(
     key: PresentedKey,
-    policy: Policy,
-    scope: Scope | null,
-    entries: Entry[],
     requests: readonly CountedRequest[],
-  ): Promise<AuthorizeReply> => {
+    callOnce: () => Promise<Reply>,
+  ): Promise<Reply> => {
     lookups.requireNotUnknown(key);
     try {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-        const reply = await call(key, policy, scope, entries, requests);
+        const reply = await callOnce();
         if (reply[0] === 'MISS') await load(key);
         else if (reply[0] === 'HOLD') await delay(FENCE_RETRY_MS);
         else {
@@ -229,12 +205,48 @@ export function createAuthorizer(deps: {
     }
   };
 
+  /** Reads a key and its path from MongoDB. Throws if requests with the key would be rejected. */
+  const readFromStore = async (
+    key: PresentedKey,
+    requests: readonly CountedRequest[] = [],
+  ): Promise<{ stored: StoredKey; credential: Credential }> => {
+    lookups.requireNotUnknown(key);
+    const stored = await lookups.lookUp(key, () => store.key(key));
+    lookups.admitted(key);
+    markEntered(requests, key, null);
+    if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
+    const nodes = await store.nodes(stored.path);
+    if (nodes.length !== stored.path.length) throw unknownKey();
+    const blocks = [...nodes.map((node) => node.blocked), nodes.at(-1)!.selfBlocked].filter((block) => block !== null);
+    // As in authorize.lua, a permanent block takes precedence.
+    const block = blocks.find((candidate) => candidate === 'AGENT_KEY_REVOKED') ?? blocks[0];
+    if (block) throw blocked(block);
+    if (stored.expiresAt && stored.expiresAt.getTime() <= Date.now()) throw blocked('API_KEY_EXPIRED');
+    const facts = nodes.map((node) => node.facts);
+    return { stored, credential: credentialOf(stored.facts, facts) };
+  };
+
+  /** Checks keys of one tenant. */
+  const check = async (several: readonly ParsedApiKey[]): Promise<CheckReply[]> => {
+    const { tag, partnerId, env } = several[0]!;
+    const credentials = several.map(({ hash }) => keys.credential(tag, hash));
+    const rows = [...credentials, keys.openChunks(tenantOf(partnerId, env)), keys.clock(tag)];
+    return scripts.checkKeys(redis, rows, [epochNow(), '', '', keys.node(tag, ''), '', '', '', '']);
+  };
+
   return {
+    ...createKeyCheck({
+      check,
+      retried: (key, callOnce) => callWithRetry(key, [], callOnce),
+      requireNotUnknown: (key) => lookups.requireNotUnknown(key),
+      parse,
+      readFromStore,
+    }),
     markKnown,
 
     async authorize(key, policy, scope, entries, requests = []) {
       const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] =
-        await callWithRetry(key, policy, scope, entries, requests);
+        await callWithRetry(key, requests, () => call(key, policy, scope, entries, requests));
       const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
       if (status !== 'OK' && granted.length > 0 && granted.every((units) => units === 0))
         throw budgetExhausted(budget!);
@@ -256,25 +268,8 @@ export function createAuthorizer(deps: {
     },
 
     async authorizeFromStore(key, scope, requests = []) {
-      lookups.requireNotUnknown(key);
-      const stored = await lookups.lookUp(key, () => store.key(key));
-      lookups.admitted(key);
-      markEntered(requests, key, null);
-      if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
-      const nodes = await store.nodes(stored.path);
-      if (nodes.length !== stored.path.length) throw unknownKey();
-      const blocks = [...nodes.map((node) => node.blocked), nodes.at(-1)!.selfBlocked].filter(
-        (block) => block !== null,
-      );
-      // As in authorize.lua, a permanent block takes precedence.
-      const block = blocks.find((candidate) => candidate === 'AGENT_KEY_REVOKED') ?? blocks[0];
-      if (block) throw blocked(block);
-      if (stored.expiresAt && stored.expiresAt.getTime() <= Date.now()) throw blocked('API_KEY_EXPIRED');
+      const { stored, credential } = await readFromStore(key, requests);
       if (scope && !stored.scopes.includes(scope)) throw scopeMissing(scope);
-      const credential = credentialOf(
-        stored.facts,
-        nodes.map(({ facts }) => facts),
-      );
       return { credential, nowMs: null, watermarkMs: null, openChunks: 0, budget: null, granted: [] };
     },
 

@@ -9,6 +9,14 @@ export const WINDOW_SECONDS = 60;
  */
 export const CONTROL_REQUESTS_PER_MINUTE = 120;
 
+/**
+ * Returns the policy whose capacity a budget has. A partner may introspect as many tokens per minute as it may send
+ * other requests, but the two are counted separately, so that neither can exhaust the other.
+ */
+export function capacityPolicyOf(policy: Policy): Exclude<Policy, 'introspections'> {
+  return policy === 'introspections' ? 'requests' : policy;
+}
+
 /** The most restrictive budget on a caller's path. */
 export interface Budget {
   policy: Policy;

@@ -68,12 +68,12 @@ export interface Credential extends KeyFacts {
 }
 
 /** The budget that a request draws on. */
-export type Policy = 'events' | 'requests' | 'control';
+export type Policy = 'events' | 'requests' | 'control' | 'introspections';
 /**
  * Budgets in a node's row. Excludes `control`, because a partner's control budget has a fixed capacity and agents do
- * not have one.
+ * not have one, and `introspections`, whose capacity is that of `requests`.
  */
-type NodePolicy = Exclude<Policy, 'control'>;
+type NodePolicy = Exclude<Policy, 'control' | 'introspections'>;
 
 /** Combines the facts about a key with those about the nodes on its path. */
 export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {

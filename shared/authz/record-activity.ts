@@ -67,20 +67,25 @@ export function createActivityRecorder(deps: {
   };
 }
 
+type Admitted = Pick<Admission, 'credential' | 'nowMs'>;
+
 /** Wraps an authorizer to record the activity of each authorized agent, by ID, and of each partner key, by hash. */
 export function recordingAuthorizer(
   authorizer: Authorizer,
   { agents, keys }: Record<'agents' | 'keys', Pick<ActivityRecorder, 'record'>>,
 ): Authorizer {
-  const recorded = ({ hash, member }: ParsedApiKey, admission: Admission): Admission => {
-    const { agent } = admission.credential;
-    const atMs = admission.nowMs ?? Date.now();
+  const recorded = <Found extends Admitted>({ hash, member }: ParsedApiKey, found: Found): Found => {
+    const { agent } = found.credential;
+    const atMs = found.nowMs ?? Date.now();
     if (agent) agents.record(agent.agentId, atMs);
     else if (!member) keys.record(hash, atMs);
-    return admission;
+    return found;
   };
   return {
     ...authorizer,
+    // An agent that uses its key at the partner's own services is active, too.
+    checkKey: (key) => authorizer.checkKey(key).then((found) => found && recorded(key, found)),
+    checkKeyFromStore: (key) => authorizer.checkKeyFromStore(key).then((found) => found && recorded(key, found)),
     authorize: (key, ...args) => authorizer.authorize(key, ...args).then((admission) => recorded(key, admission)),
     authorizeFromStore: (key, ...args) =>
       authorizer.authorizeFromStore(key, ...args).then((admission) => recorded(key, admission)),

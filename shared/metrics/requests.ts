@@ -37,7 +37,7 @@ export function requestSeries({ registers }: In) {
       buckets: RESPONSE_SECONDS,
       registers,
     }),
-    rateLimited: countsOf(rateLimited, ['events', 'requests', 'control']),
+    rateLimited: countsOf(rateLimited, ['events', 'requests', 'control', 'introspections']),
     throttled: new Counter({
       name: 'mir_throttled_total',
       help: 'Attempts rejected by a throttle, by rule.',

@@ -17,16 +17,17 @@ type Command = (keyCount: number, ...keysAndArgs: Argument[]) => Promise<unknown
 const read = (file: string): string => readFileSync(join(__dirname, 'scripts', file), 'utf8');
 
 /**
- * Loads `scripts/<name>.lua`, preceded by the functions in `scripts/lib` that it calls, and defines it as a command on
- * each connection that uses it. ioredis sends the script's hash, and sends the full text only if the server has not
- * cached the script.
+ * Loads `scripts/<name>.lua`, preceded by the functions in `scripts/lib` that it uses and the script that it calls as a
+ * function of its keys and arguments, and defines it as a command on each connection that uses it. ioredis sends the
+ * script's hash, and sends the full text only if the server has not cached the script.
  */
 function script<Keys extends readonly string[], Args extends readonly Argument[], Reply>(
   name: string,
-  { uses = [] }: { uses?: readonly string[] } = {},
+  { uses = [], calls }: { uses?: readonly string[]; calls?: string } = {},
 ): Script<Keys, Args, Reply> {
   const command = `mir:${name}`;
-  const lua = [...uses.map((library) => read(`lib/${library}.lua`)), read(`${name}.lua`)].join('\n');
+  const called = calls ? [`local function ${calls}(KEYS, ARGV)`, read(`${calls}.lua`), 'end'] : [];
+  const lua = [...uses.map((library) => read(`lib/${library}.lua`)), ...called, read(`${name}.lua`)].join('\n');
   const run = (redis: RedisClient, keys: Keys, args: Args): Promise<Reply> => {
     if (!(command in redis)) redis.defineCommand(command, { lua });
     const commands = redis as unknown as Record<string, Command>;
@@ -42,6 +43,17 @@ type RowAndLease = [row: string, lease: string];
  * numbers.
  */
 export type AuthorizeReply = [status: string, keyFacts: string, nodeFacts: string, ...numbers: number[]];
+
+/** What authorize.lua returns with an empty policy. Some statuses are returned alone, or with the time. */
+export type CheckReply = [
+  status: string,
+  keyFacts: string,
+  nodeFacts: string,
+  nowMs: number,
+  expiresAtMs: number,
+  path: string,
+  scopes: string,
+];
 
 type QueueStatsReply = [
   waiting: number,
@@ -73,6 +85,11 @@ export const scripts = {
     ],
     AuthorizeReply
   >('authorize', { uses: ['partner-clock', 'server-epoch', 'usage'] }),
+  checkKeys: script<
+    string[],
+    [epoch: string, policy: '', scope: '', nodePrefix: string, budgetPrefix: '', capacity: '', entering: '', usage: ''],
+    CheckReply[]
+  >('check-keys', { uses: ['partner-clock', 'server-epoch', 'usage'], calls: 'authorize' }),
   leaseAuthority: script<string[], [epoch: string, token: string, leaseMs: number], string>('lease-authority', {
     uses: ['server-epoch'],
   }),

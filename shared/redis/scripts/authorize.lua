@@ -10,7 +10,7 @@
 -- KEYS[3]  partner's clock, which assigns all times below, except those of the budgets
 --          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
 -- ARGV[1]  epoch for server_epoch(); rows from other epochs are ignored
--- ARGV[2]  policy: `events`, `requests` or `control`
+-- ARGV[2]  policy whose capacities apply: `events`, `requests` or `control`; or '' to only check the key
 -- ARGV[3]  required scope, or ''
 -- ARGV[4]  key prefix of node rows
 -- ARGV[5]  key prefix of budgets
@@ -30,6 +30,10 @@
 --   AGENT_KEY_REVOKED  the key is permanently revoked. The `path` of a tombstone contains this status.
 --                      Earlier versions treat the status as a node ID without a row, so they return MISS.
 --   API_KEY_EXPIRED    the key has expired, according to the partner's clock
+-- With an empty policy, the script charges nothing and returns the following values. The status is `OK` or the code in a
+-- node's row.
+--   { status, facts about the key, facts about the nodes (one line each), current time in ms,
+--     time in ms at which the key expires or -1, path, scopes }
 -- Otherwise, the script charges the requests and returns all of the following values. If the key is rejected, the status
 -- is `SCOPE` or the code in a node's row. Its requests are charged as if they were `part`, one unit is charged if there
 -- are no requests, and no chunk is marked as open.
@@ -90,6 +94,9 @@ local tightest, smallest
 for i, cap in pairs(caps) do
   if not tightest or tokens[i] < tokens[tightest] then tightest = i end
   if not smallest or cap < smallest then smallest = cap end
+end
+if ARGV[2] == '' then
+  return {rejection or 'OK', c[4], table.concat(facts, '\n'), now, tonumber(c[5] or -1), c[2], c[3]}
 end
 local low, open = {}, 0
 if not rejection then low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES') end
