@@ -17,6 +17,9 @@ import { getLineageRoute } from './agents/get-lineage';
 import { revokeDescendantsRoute } from './agents/revoke-descendants';
 import { getTreeRoute } from './agents/get-tree';
 import { listSigningKeysRoute } from './agents/list-signing-keys';
+import { findAdminAgentsRoute } from './agents/find-admin-agents';
+import { findAgentsRoute } from './agents/find-agents';
+import { introspectRoute } from './agents/introspect';
 import { listAuditRoute } from './audit/list-audit';
 import { verifyAuditRoute } from './audit/verify-audit';
 import { getEventRoute } from './events/get-event';
@@ -135,6 +138,7 @@ const STAFF_ROUTES: readonly Route[] = [
 export const PARTNER_ROUTES: readonly Route[] = [
   submitEventsRoute,
   resolveRoute,
+  introspectRoute,
   listEventsRoute,
   getReceiptRoute,
   listReceiptsRoute,
@@ -156,6 +160,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   verifyAuditRoute,
   // Literal paths come before paths that have `:id` in the same position.
   getTreeRoute,
+  findAgentsRoute,
   getCascadeRoute,
   getLineageRoute,
   revokeDescendantsRoute,
@@ -204,6 +209,7 @@ export const ADMIN_ROUTES: readonly Route[] = [
   getPartnerRoute,
   updatePartnerRoute,
   rotateKeysRoute,
+  findAdminAgentsRoute,
   listDeadLettersRoute,
   getDeadLetterRoute,
   replayDeadLetterRoute,

@@ -92,6 +92,13 @@ export const ACCESS_PROBLEMS = {
     detail: 'This API key may be used only from certain IP addresses, and your request came from another one.',
     remedy: 'Send the request from an address in the key’s `allowedIps`, or create a key that allows your address.',
   },
+  TOKEN_INACTIVE: {
+    status: 403,
+    title: 'The introspected token is not active',
+    detail: 'No request with this token would be accepted. Reject the request that presented it.',
+    remedy:
+      'Only `POST /v1/introspect?rejectInactive=true` returns this code. Reject the request that presented the token.',
+  },
   RECENT_LOG_IN_REQUIRED: {
     status: 403,
     title: 'A recent login is required',

@@ -19,6 +19,15 @@ function ambiguous(detail: string): PublicError {
   return new PublicError('API_KEY_AMBIGUOUS', `${detail} Send the API key once, in one of the two headers.`);
 }
 
+/** Parses a key that a request contains. Returns null if it is malformed or mistyped. Performs no I/O. */
+export function parsePresentedKey(text: string): ParsedApiKey | null {
+  const known = memo.get(text);
+  if (known) return known;
+  const parsed = text.length <= MAX_KEY_LENGTH ? parseApiKey(text) : null;
+  if (parsed) memo.set(text, parsed);
+  return parsed;
+}
+
 /** Returns the token of an `Authorization` header (RFC 6750). The scheme's name is case-insensitive. */
 function bearerToken(req: Request, header: string): string {
   // Node.js drops all but the first one. A proxy might check another one.
@@ -56,14 +65,9 @@ function presentedText(req: Request): string {
  * malformed or mistyped, and 400 if the request has both headers, even if they contain the same key. Performs no I/O.
  */
 export function readKey(req: Request): PresentedKey {
-  const text = presentedText(req);
-  let key = memo.get(text);
+  const key = parsePresentedKey(presentedText(req));
   if (!key) {
-    const parsed = text.length <= MAX_KEY_LENGTH ? parseApiKey(text) : null;
-    if (!parsed) {
-      throw new PublicError('API_KEY_INVALID', 'The API key is incomplete or mistyped. Copy the whole key again.');
-    }
-    memo.set(text, (key = parsed));
+    throw new PublicError('API_KEY_INVALID', 'The API key is incomplete or mistyped. Copy the whole key again.');
   }
   return { ...key, ip: () => req.ip, address: () => throttledAddress(req.ip ?? 'unknown') };
 }

@@ -10,7 +10,12 @@ const MAX_UNKNOWN_CALLER_BYTES = 4 * 1024;
 /** Uncompressed bodies up to this size are read concurrently. A batch of 500 ordinary events is about 100 KiB. */
 const MAX_LIGHT_BYTES = 256 * 1024;
 
-export type BodyKind = 'json' | 'ndjson';
+const MEDIA_TYPES = {
+  json: 'application/json',
+  ndjson: 'application/x-ndjson',
+  form: 'application/x-www-form-urlencoded',
+} as const;
+export type BodyKind = Exclude<keyof typeof MEDIA_TYPES, 'form'>;
 
 const readers = new Map(
   [MAX_EVENTS_BODY_BYTES, MAX_BODY_BYTES, MAX_FORM_BODY_BYTES].map((limit) => [
@@ -21,15 +26,16 @@ const readers = new Map(
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Returns the kind of a request body. Throws 415 for an unsupported content encoding, media type or charset. */
-export function bodyKind(req: Request, allowed: readonly BodyKind[]): BodyKind {
+export function bodyKind<Kind extends keyof typeof MEDIA_TYPES>(req: Request, allowed: readonly Kind[]): Kind {
   const encoding = req.headers['content-encoding'];
   if (encoding !== undefined && !/^(gzip|identity)$/i.test(encoding)) {
     throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
   }
   const [type, ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
-  const kind = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' }[type!.trim()] as BodyKind | undefined;
-  if (!kind || !allowed.includes(kind)) {
-    const names = allowed.map((name) => (name === 'json' ? 'application/json' : 'application/x-ndjson'));
+  const sent = type!.trim();
+  const kind = allowed.find((name) => MEDIA_TYPES[name] === sent);
+  if (!kind) {
+    const names = allowed.map((name) => MEDIA_TYPES[name]);
     throw new PublicError('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be ${names.join(' or ')}.`);
   }
   if (parameters.some((parameter) => /^\s*charset=(?!"?utf-8"?\s*$)/.test(parameter))) {
@@ -127,4 +133,14 @@ export function parseText(text: string): unknown {
 export function parseJson(body: Buffer): unknown {
   requireShallow(body);
   return parseText(textOf(body));
+}
+
+/** Parses a form. Throws 400 if a field is repeated, because a proxy might read another one of its values. */
+export function parseForm(body: Buffer): Record<string, string> {
+  const fields = new URLSearchParams(textOf(body));
+  const names = [...fields.keys()];
+  if (new Set(names).size < names.length) {
+    throw new PublicError('INVALID_REQUEST', 'The form repeats a field. Send each field once.');
+  }
+  return Object.fromEntries(fields);
 }

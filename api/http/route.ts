@@ -27,7 +27,7 @@ export interface KeyAuth {
   /** Whether requests are authorized against MongoDB while Redis is down. */
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
-  budget?: 'control';
+  budget?: 'control' | 'introspections';
   /** What the request costs in addition to the size of its body. By default, one unit. */
   price?: Price;
   /** Rejects agent keys with HUMAN_REQUIRED. */
@@ -130,6 +130,8 @@ export interface RouteDoc {
   bodyExamples?: Record<string, unknown>;
   /** Set if the route also accepts NDJSON. Contains the schema of one line and an example of several lines. */
   lines?: { schema: z.ZodType; example: string };
+  /** Set if the body may also be an HTML form (`application/x-www-form-urlencoded`) with the same fields. */
+  acceptsForm?: true;
   /** Whether the route reads the `Idempotency-Key` header. */
   idempotencyKey?: boolean;
 }

@@ -14,7 +14,7 @@ import { unitsOf } from './price';
 import { PublicError } from './public-error';
 import { rateHeaders, rateLimited } from './rate-headers';
 import { MAX_BODY_BYTES } from './body-limits';
-import { bodyKind, isSmallBody, parseJson, readBody } from './read-body';
+import { bodyKind, isSmallBody, parseForm, parseJson, readBody } from './read-body';
 import { readKey } from './read-api-key';
 import { requireSession } from './require-session';
 import { type Call, type Caller, type KeyAuth, type ParsedRoute, type Route } from './route';
@@ -104,14 +104,14 @@ function hasNoBody({ headers }: Request): boolean {
 /** A body that was read: its JSON value, or the error to throw once the request is charged. */
 type ReadJson = { bytes: number } & ({ json: unknown } | { error: unknown });
 
-async function readJson({ bodyOptional }: ParsedRoute, { req, res }: Exchange): Promise<ReadJson> {
+async function readJson({ bodyOptional, acceptsForm }: ParsedRoute, { req, res }: Exchange): Promise<ReadJson> {
   let bytes = 0;
   try {
     if (bodyOptional && hasNoBody(req)) return { bytes, json: {} };
-    bodyKind(req, ['json']);
+    const kind = bodyKind(req, acceptsForm ? ['json', 'form'] : ['json']);
     const body = await readBody(req, res, MAX_BODY_BYTES);
     bytes = body.length;
-    return { bytes, json: parseJson(body) };
+    return { bytes, json: kind === 'form' ? parseForm(body) : parseJson(body) };
   } catch (error) {
     // An oversized body was read and decompressed only up to the limit.
     if (error instanceof MirError && error.code === 'BODY_TOO_LARGE') bytes = MAX_BODY_BYTES;
@@ -153,8 +153,8 @@ async function admitCaller(
     if (admission.budget && cost > admission.budget.smallest) throw costsTooMuch(cost, admission);
     if (cost > paid) admission = await charge(cost - paid, 'whole', auth);
   }
-  // Other work than control requests does not draw on the control budget.
-  const { budget: _control, ...rest } = auth;
+  // Further work draws on the requests budget.
+  const { budget: _own, ...rest } = auth;
   const chargeMore = async (units: number): Promise<void> => void (await charge(units, 'credit', rest));
   const tenant = tenantOf(key.partnerId, key.env);
   return { caller: { key, tenant, admission, charge: chargeMore }, body };

@@ -42,7 +42,7 @@ function linesOf(item: Json, { exampleOf }: Components): Json {
 const linesNote = (example: string): string =>
   `Also accepts NDJSON with \`Content-Type: ${NDJSON}\`:\n\n\`\`\`\n${example}\`\`\``;
 
-function bodyOf({ body, bodyOptional, bodyExamples, lines }: RouteDoc, components: Components): Json {
+function bodyOf({ body, bodyOptional, bodyExamples, lines, acceptsForm }: RouteDoc, components: Components): Json {
   if (!body) return {};
   const schema = components.schemaOf(body, 'input');
   const json = { schema, ...examplesOf(schema, components, bodyExamples) };
@@ -50,7 +50,7 @@ function bodyOf({ body, bodyOptional, bodyExamples, lines }: RouteDoc, component
     requestBody: {
       ...(lines ? { description: linesNote(lines.example) } : {}),
       required: !bodyOptional,
-      content: { 'application/json': json },
+      content: { 'application/json': json, ...(acceptsForm ? { 'application/x-www-form-urlencoded': json } : {}) },
     },
   };
 }

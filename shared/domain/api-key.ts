@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { type Env, type PartnerId, partnerIdOf } from './ids';
+import { type Env, type PartnerId, partnerIdOf, type Tenant, tenantOf } from './ids';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const SECRET_BYTES = 32;
@@ -14,6 +14,11 @@ const PREFIX_SHOWN = 8;
  */
 export const API_KEY_FORMAT = new RegExp(
   `^mir_(live|test)_(agent_|member_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`,
+);
+
+/** The form of the first characters of an agent's key: up to as many as MIR stores. */
+export const AGENT_KEY_PREFIX_FORMAT = new RegExp(
+  `^mir_(live|test)_agent_([a-z0-9]{12})_[0-9A-Za-z]{1,${PREFIX_SHOWN}}$`,
 );
 
 /** The parts of a well-formed API key, whether or not the key exists. */
@@ -72,6 +77,12 @@ export function newAccessToken(env: Env, tag: string): NewKey {
 
 function hashApiKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
+}
+
+/** Returns the tenant whose agents' keys start with a prefix, or null if it has another form. */
+export function tenantOfKeyPrefix(prefix: string): Tenant | null {
+  const match = AGENT_KEY_PREFIX_FORMAT.exec(prefix);
+  return match && tenantOf(partnerIdOf(match[2]!), match[1] as Env);
 }
 
 /** Parses a key. Returns null if its format or checksum is wrong, so mistyped keys do not cause lookups. */

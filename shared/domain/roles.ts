@@ -21,7 +21,7 @@ const VIEWER: readonly Scope[] = [
  */
 export const ROLE_SCOPES: Record<MemberRole, readonly Scope[]> = {
   VIEWER,
-  DEVELOPER: [...VIEWER, 'events:write', 'links:write', 'keys:manage', 'webhooks:manage'],
+  DEVELOPER: [...VIEWER, 'events:write', 'links:write', 'agents:introspect', 'keys:manage', 'webhooks:manage'],
   AGENT_MANAGER: [...VIEWER, 'agents:manage-all', 'agents:approve', 'agents:introspect'],
   ADMINISTRATOR: [...VIEWER, 'members:manage', ...KEY_SCOPES.filter((scope) => !VIEWER.includes(scope))],
 };

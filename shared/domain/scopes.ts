@@ -50,7 +50,7 @@ export const KEY_SCOPE_MEANINGS: Record<KeyScope, string> = {
   'agents:manage-all':
     'Register, change, suspend and revoke all of your agents, set the spawn policy, and manage receivers',
   'agents:approve': 'Approve or reject agents',
-  'agents:introspect': 'Reserved for checking agents’ keys',
+  'agents:introspect': 'Check whether agents’ keys are active, to protect your own services',
   'keys:manage': 'Create, rotate and revoke your API keys',
   'webhooks:manage': 'Manage your webhook endpoints and their deliveries',
   'usage:read': 'Read your usage',

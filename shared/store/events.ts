@@ -1,6 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
-import { type ListPage, listPage, type PayForRows, type Position } from './list-page';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, type PayForRows, type Position } from './list-page';
 import { pagesOf, batchSizeFor } from './pages-of';
 import { tenantRouting } from './routing';
 import { streamOf } from './stream';
@@ -194,6 +194,14 @@ export function eventsStore(connection: Connection) {
     /** Streams a user's events, most recently received first. */
     ofUser(tenant: Tenant, userRef: UserRef): AsyncIterable<EventDoc> {
       return streamOf(model, { tenant, userRef }, { sort: { receivedAt: -1, _id: -1 }, batchSize: STREAM_BATCH });
+    },
+
+    /** Returns the agent that submitted an event of a tenant, or of any tenant if it is null. */
+    async submitter(tenant: Tenant | null, eventId: string): Promise<Pick<EventDoc, 'tenant' | 'agentId'> | null> {
+      return model
+        .findOne({ _id: eventId as EventId, ...(tenant === null ? {} : { tenant }) }, { tenant: 1, agentId: 1 })
+        .maxTimeMS(LIST_TIMEOUT_MS)
+        .lean<Pick<EventDoc, 'tenant' | 'agentId'>>();
     },
 
     async get(tenant: Tenant, eventId: string): Promise<EventDoc | null> {

@@ -15,6 +15,7 @@ import { deliveryRecovery } from './delivery-recovery';
 import { erasuresStore } from './erasures';
 import { storeTooSlow, TransactionTooSlowError } from './errors';
 import { eventsStore } from './events';
+import { agentFinders } from './find-agents';
 import { accountLogInsStore, accountSessionsStore, accountVerificationsStore } from './account-rows';
 import { identitiesStore } from './identities';
 import { expiryCursors } from './expiry-cursors';
@@ -67,7 +68,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     applications: applicationsStore(connection),
     audit: { ...audit, ...auditRanges(audit.model) },
     auditHeads: auditHeadsStore(connection),
-    agents: { ...agents, ...agentTreeQueries(agents.model) },
+    agents: { ...agents, ...agentTreeQueries(agents.model), ...agentFinders(agents.model) },
     policies: policiesStore(connection),
     cascades: cascadesStore(connection),
     identities: identitiesStore(connection, identityAccounts),

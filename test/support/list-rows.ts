@@ -24,7 +24,7 @@ export async function insertRows(
   store: Store,
   own: Tenant,
   { rows, rowsPerTime, partners }: { rows: number; rowsPerTime: number; partners: number },
-): Promise<{ root: { agentId: string; path: string }; wide: string }> {
+): Promise<{ root: { agentId: string; path: string; key: string }; wide: string }> {
   const at = (n: number): Date => timeOf(n, rowsPerTime);
   const numbers = Array.from({ length: rows }, (_, n) => n);
   const insert = (model: { collection: unknown }, docs: { _id: string }[]) =>

@@ -4,8 +4,13 @@ import type { Harness } from './harness';
 /** The limit of a partner whose charges a test counts. Low, so that budgets regain less than a unit meanwhile. */
 export const PER_MINUTE = 60;
 
-export type Policy = 'events' | 'requests' | 'control';
-export const CAPACITIES: Record<Policy, number> = { events: PER_MINUTE, requests: PER_MINUTE, control: 120 };
+export type Policy = 'events' | 'requests' | 'control' | 'introspections';
+export const CAPACITIES: Record<Policy, number> = {
+  events: PER_MINUTE,
+  requests: PER_MINUTE,
+  control: 120,
+  introspections: PER_MINUTE,
+};
 
 /** Returns the units that a request spends from each of the partner's budgets. Refills the budgets first. */
 export async function spentBy(

@@ -20,6 +20,8 @@ export interface Control {
   onSelf?: true;
   /** Prepares each request that must succeed, because it uses up what it needs. Replaces the body and some headers. */
   prepare?: (h: Harness, owner: Owner) => Promise<{ body?: unknown; headers?: Record<string, string> }>;
+  /** The body has exactly one field, so a field that names a resource replaces the others. */
+  oneField?: true;
   /** Restores what an earlier request removed, or makes room for more. */
   before?: 'webhook' | 'fewer webhooks' | 'fewer receivers';
 }
@@ -50,6 +52,7 @@ async function passkeyOf(h: Harness, staffId: string, authenticator: Authenticat
 const CONTROLS: Record<string, Control> = {
   'POST /events': { body: () => anEventOf(`user-${unique()}`) },
   'POST /resolve': { body: named },
+  'POST /introspect': { body: () => ({ token: 'none' }) },
   'GET /events': READ,
   'GET /events/receipts/:receiptId': READ,
   'GET /events/receipts': READ,
@@ -76,6 +79,7 @@ const CONTROLS: Record<string, Control> = {
   'GET /audit': READ,
   'GET /audit/verify': READ,
   'GET /agents/tree': READ,
+  'POST /agents/find': { body: () => ({ name: 'Any' }), oneField: true },
   'GET /cascades/:id': READ,
   'GET /agents/:id/lineage': READ,
   'POST /agents/:id/revoke-descendants': EMPTY,
@@ -209,6 +213,7 @@ const CONTROLS: Record<string, Control> = {
   'GET /admin/partners/:id': READ,
   'PATCH /admin/partners/:id': { body: () => ({ suspended: true }) },
   'POST /admin/partners/:id/keys/rotate': { body: () => ({ env: 'test' }) },
+  'POST /admin/agents/find': { body: () => ({ name: 'Any' }), oneField: true },
   'GET /admin/dead-letters': READ,
   'GET /admin/dead-letters/:id': READ,
   'POST /admin/dead-letters/:id/replay': EMPTY,

@@ -65,6 +65,7 @@ const NAMING: Record<string, { kind: Kind; use: Use }> = {
   agentId: { kind: 'agent', use: 'filter' },
   target: { kind: 'agent', use: 'filter' },
   receiptId: { kind: 'receipt', use: 'filter' },
+  eventId: { kind: 'event', use: 'filter' },
   cascadeId: { kind: 'cascade', use: 'filter' },
   userExternalId: { kind: 'user', use: 'name' },
   userExternalIds: { kind: 'user', use: 'name' },
@@ -86,6 +87,8 @@ const VALUES = new Set(
     'applicationId',
     'email password code role environment token challengeId response id partnerId',
     'types enabled since format',
+    // Keys of other partners are tested in agents/introspect.test.ts and agents/find.test.ts.
+    'token_type_hint rejectInactive key keyPrefix',
   ].flatMap((names) => names.split(' ')),
 );
 

@@ -33,7 +33,7 @@ export interface Owner {
   /** Users with events. */
   users: string[];
   /** Resources by which a list returns at least one row, so that an empty list means something. */
-  listed: { agent: string; receipt: string; cascade: string };
+  listed: { agent: string; receipt: string; cascade: string; event: string };
   /** Account of an administrator of the partner. */
   staffId: string;
   /** For an owner that can no longer create resources: one of each kind. */
@@ -288,12 +288,12 @@ export async function newOwner(h: Harness, partner: TestPartner, env: Env): Prom
   bodyOf(await h.client.post('/v1/partners/link/invite', key, { userExternalId: users[0]! }));
   const agent = await register(h.client, key);
   const killed = await register(h.client, key);
-  const { receiptId } = bodyOf(await h.client.post('/v1/events', agent.key, anEventOf(users[0]!)));
+  const { receiptId, eventId } = bodyOf(await h.client.post('/v1/events', agent.key, anEventOf(users[0]!)));
   const { cascadeId } = bodyOf(await h.client.post(`/v1/agents/${killed.id}/revoke-descendants`, key, {}));
   const tenant = tenantOf(partner.partnerId, env);
   await waitUntil('the audit entries are sealed', async () => (await h.ctx.store.audit.countUnsealed(tenant)) === 0);
   await h.drained();
-  const listed = { agent: agent.id, receipt: receiptId, cascade: cascadeId };
+  const listed = { agent: agent.id, receipt: receiptId, cascade: cascadeId, event: eventId };
   const { staffId } = await insertMember(h, partner.partnerId, 'ADMINISTRATOR');
   return { partner, env, tenant, key, agent: null, users, listed, staffId };
 }

@@ -22,10 +22,10 @@ export function comparable({ status, body }: TestResponse, value: unknown): stri
   return `${status} ${typeof value === 'string' ? text.replaceAll(JSON.stringify(value), '"<id>"') : text}`;
 }
 
-/** Returns the body with one field replaced. A field that lists IDs replaces the whole body. */
+/** Returns the body with one field replaced. A field that lists IDs, or must be the only one, replaces the whole body. */
 function bodyWith(control: Control, name: string, value: unknown): Record<string, unknown> {
   if (name.endsWith('Ids')) return { [name]: Array.isArray(value) ? value : [value] };
-  return { ...(control.body?.() as Record<string, unknown>), [name]: value };
+  return { ...(control.oneField ? {} : (control.body?.() as Record<string, unknown>)), [name]: value };
 }
 
 export type Send = (url: string, credential: Credential, request: MatrixRequest) => Promise<TestResponse>;

@@ -66,7 +66,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   version: [VERSION],
   method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'other'],
   status_class: ['2xx', '3xx', '4xx', '5xx'],
-  policy: ['events', 'requests', 'control'],
+  policy: ['events', 'requests', 'control', 'introspections'],
   answer: ['accepted', 'refused'],
   source: ['cache', 'store'],
   outcome: ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED'],

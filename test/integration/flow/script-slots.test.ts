@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newApiKey } from '../../../shared/domain/api-key';
 import { MAX_EVENTS_PER_CHUNK } from '../../../shared/queue/event-chunk';
 import { scripts } from '../../../shared/redis/scripts';
 import { HOUR_MS } from '../../../shared/domain/usage';
@@ -68,7 +69,8 @@ async function renewLock(): Promise<void> {
 describe('the keys of a script', () => {
   it('have the same hash tag, in calls of every script and those of BullMQ', async () => {
     await eraseFromDeadLetter();
-    const { liveKey } = await mir.partner();
+    const { liveKey, key } = await mir.partner();
+    await mir.client.post('/v1/introspect', liveKey, { token: newApiKey('live', key.tag, true).key });
     await mir.client.post('/v1/events', liveKey, { events: someEvents(2 * MAX_EVENTS_PER_CHUNK) });
     await playTraffic(mir.client, mir.ctx.store, ADMIN_TOKEN);
     await renewLock();

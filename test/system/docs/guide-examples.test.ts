@@ -103,6 +103,7 @@ function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
   expect(output).toMatch(/^signals \d+ \d+$/m);
   expect(output).toContain('members: 1');
   expect(output).toContain('the agent now gets 401');
+  expect(output).toMatch(/active: [Ff]alse/);
   expect(output).toContain('revoked 2, audited 2');
 }
 
@@ -132,6 +133,7 @@ describe('examples in the Partner Guide', () => {
       expect(output).toMatch(/"memberId":"mem_\w+",.*"role":"ADMINISTRATOR"/);
       expect(output).toMatch(/"type":"webhook.test","status":"PENDING".*"recovery":\{"since":"2026-01-31/s);
       expect(output).toMatch(/"affected":2.*"status":"CLOSED"/s);
+      expect(output).toContain('{"active":false}');
       expect(codesIn(output)).toEqual(['VALIDATION_FAILED']);
     },
     EXAMPLE_TIMEOUT_MS,

@@ -37,6 +37,7 @@ describe('route table', () => {
       'POST agents',
       'POST agents/approvals/:id/approve',
       'POST agents/approvals/:id/reject',
+      'POST agents/find',
       'POST members/invitations',
       'POST receivers',
       'PUT agents/policy',

@@ -3,10 +3,13 @@ import {
   type ChunkId,
   newPartnerTag,
   partnerIdOf,
+  partnerOf,
+  tagOf,
   type Tenant,
   tenantOf,
   type UserRef,
 } from '../../../../shared/domain/ids';
+import { parseApiKey } from '../../../../shared/domain/api-key';
 import { connectStore } from '../../../../shared/store/connect';
 import { LIST_TIMEOUT_MS, type ListPage, MAX_ROWS_EXAMINED, type Position } from '../../../../shared/store/list-page';
 import { createStore, type Store } from '../../../../shared/store/store';
@@ -27,7 +30,7 @@ const [tenant] = tenants as [Tenant];
 const at = (n: number): Date => timeOf(n, ROWS_PER_TIME);
 
 let store: Store;
-let root: { agentId: string; path: string };
+let root: { agentId: string; path: string; key: string };
 let wide: string;
 /** Whether the server reports the plans and examined keys that mongod would. One MongoDB stand-in does not. */
 let plansLikeMongod: boolean;
@@ -121,6 +124,7 @@ const rejected = (filter: Partial<Parameters<Store['rejectedEvents']['list']>[1]
 const fromMs = at(ROWS / 4).getTime();
 const toMs = at(ROWS / 2).getTime();
 const userRef = 'user-1' as UserRef;
+const keyPrefix = `mir_live_agent_${tagOf(partnerOf(tenant))}_`;
 
 const PAGES: [what: string, read: ReadPage][] = [
   ['events', events({})],
@@ -181,6 +185,12 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ["a tenant's agents, depth-first", () => walk({})],
   ['an agent tree, depth-first', () => walk({ rootPath: root.path })],
   ['the rest of an agent tree', () => walk({ rootPath: root.path, afterPath: `${root.path}/agt_live_m` })],
+  ["a tenant's agents by name", () => store.agents.byName(tenant, 'agent', PAGE_SIZE)],
+  ['agents of all partners by name', () => store.agents.byName(null, 'agent', PAGE_SIZE)],
+  ['agents by the prefix of their keys', () => store.agents.byKeyPrefix(tenant, keyPrefix, PAGE_SIZE)],
+  ['the agent that has a key', () => store.agents.byKey(tenant, { hash: parseApiKey(root.key)!.hash, ref: '' })],
+  ['the agents on paths', () => store.agents.onPaths([root.agentId, wide])],
+  ['the agent that submitted an event', () => store.events.submitter(null, idOf('evt', tenant, 0))],
   ['the IDs of descendants', () => store.agents.idsBelow(tenant, root.agentId)],
   ['audit entries to export', () => firstOf(store.audit.stream(tenant, { action: 'agent.killed' }))],
   ['unsealed audit entries', () => firstOf(store.audit.unsealed(tenant, PAGE_SIZE, PAGE_SIZE))],

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { newAccessToken, newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
-import { newPartnerTag, partnerIdOf } from '../../../../shared/domain/ids';
+import { newAccessToken, newApiKey, parseApiKey, tenantOfKeyPrefix } from '../../../../shared/domain/api-key';
+import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
 
 const CHARACTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-. \n';
 const anyHolder = fc.constantFrom('partner', 'agent', 'member');
@@ -21,6 +21,16 @@ describe('API keys', () => {
         expect(hash).toBe(createHash('sha256').update(key).digest('hex'));
         expect(key.startsWith(prefix)).toBe(true);
         expect(prefix.length).toBeLessThan(key.length - 40);
+      }),
+    );
+  });
+
+  it('names the tenant of an agent’s key by its first characters, but not by the whole key', () => {
+    fc.assert(
+      fc.property(anyKey, fc.nat(7), ({ env, agent, tag, key, prefix }, missing) => {
+        const start = prefix.slice(0, prefix.length - missing);
+        expect(tenantOfKeyPrefix(start)).toBe(agent ? tenantOf(partnerIdOf(tag), env) : null);
+        expect(tenantOfKeyPrefix(key)).toBeNull();
       }),
     );
   });

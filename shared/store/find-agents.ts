@@ -1,0 +1,60 @@
+import type { Model } from 'mongoose';
+import type { SubtreeMarks } from '../domain/agent';
+import type { Tenant } from '../domain/ids';
+import type { AgentDoc } from './agents';
+import { LIST_TIMEOUT_MS } from './list-page';
+
+/** An agent on the path of another one. */
+type PathAgent = SubtreeMarks & Pick<AgentDoc, '_id' | 'name'>;
+const PATH_FIELDS = { name: 1, killedAt: 1, subtreeSuspendedAt: 1 } as const;
+
+/** Sorts after every other character. */
+const LAST_CHARACTER = '\u{10FFFF}';
+
+const startsWith = (text: string) => ({ $gte: text, $lt: text + LAST_CHARACTER });
+const of = (tenant: Tenant | null) => (tenant === null ? {} : { tenant });
+
+/**
+ * Creates the queries that find agents from what a person has at hand. Each reads one index, and at most `limit` agents.
+ * Without a tenant, they find agents of all partners in both environments.
+ */
+export function agentFinders(model: Model<AgentDoc>) {
+  const find = (filter: object, index: Record<string, 1>, limit: number): Promise<AgentDoc[]> =>
+    model
+      .find(filter)
+      .hint(index)
+      .sort(index)
+      .limit(limit)
+      .read('primary')
+      .maxTimeMS(LIST_TIMEOUT_MS)
+      .lean<AgentDoc[]>();
+  return {
+    /** Returns agents whose name starts with a text, in the order of their names. */
+    byName: (tenant: Tenant | null, text: string, limit: number): Promise<AgentDoc[]> =>
+      find(
+        { ...of(tenant), name: startsWith(text) },
+        { ...(tenant === null ? {} : { tenant: 1 }), name: 1, _id: 1 },
+        limit,
+      ),
+
+    /** Returns a tenant's agents whose current key starts with a text. */
+    byKeyPrefix: (tenant: Tenant, text: string, limit: number): Promise<AgentDoc[]> =>
+      find({ 'key.prefix': startsWith(text), tenant }, { 'key.prefix': 1 }, limit),
+
+    /** Returns a tenant's agent that has, or had when it was revoked, the key with this hash. */
+    async byKey(tenant: Tenant, { hash, ref }: { hash: string; ref: string }): Promise<AgentDoc[]> {
+      const current = await find({ 'key.hash': hash, tenant }, { 'key.hash': 1 }, 1);
+      return current.length > 0 ? current : find({ revokedKeyRef: ref, tenant }, { revokedKeyRef: 1 }, 1);
+    },
+
+    /** Returns what the paths of other agents show of these agents. Skips IDs of agents that do not exist. */
+    async onPaths(ids: readonly string[]): Promise<Map<string, PathAgent>> {
+      const docs = await model
+        .find({ _id: { $in: [...ids] } }, PATH_FIELDS)
+        .read('primary')
+        .maxTimeMS(LIST_TIMEOUT_MS)
+        .lean<PathAgent[]>();
+      return new Map(docs.map((doc) => [doc._id, doc]));
+    },
+  };
+}
