@@ -11,6 +11,7 @@ import { readPartner } from '../../api/partners/get-partner';
 import { operate, paged, wholeNumberUpTo } from './command';
 import type { Shell } from './shell';
 import { findAnyAgent } from '../../api/agents/any-agent';
+import { addFindAgentsCommand } from './find-agents-command';
 import { addKillCommands } from './kill-commands';
 import { addSuspendAgentCommands } from './suspend-agent-commands';
 import { addReportCommand } from './report-command';
@@ -151,6 +152,7 @@ function addReadingCommands(agents: Command, shell: Shell): void {
 
 /** Adds the `agents` commands. */
 export function addAgentCommands(agents: Command, shell: Shell): void {
+  addFindAgentsCommand(agents, shell);
   addReadingCommands(agents, shell);
   addKillCommands(agents, shell);
   addSuspendAgentCommands(agents, shell);

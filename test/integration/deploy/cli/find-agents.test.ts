@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AN_EVENT } from '../../../support/agents';
+import { cli, cliReading } from '../../../support/cli';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { insertAgent, type TestAgent } from '../../../support/insert-agent';
+
+let h: Harness;
+let partner: TestPartner;
+let root: TestAgent;
+let bot: TestAgent;
+beforeAll(async () => {
+  h = await startHarness();
+  partner = await h.partner({ name: 'Harbour Market' });
+  root = await insertAgent(h.ctx.store, partner, { name: 'Root' });
+  bot = await insertAgent(h.ctx.store, partner, { name: 'Restock bot' }, root);
+});
+afterAll(() => h.close());
+
+const find = (...args: string[]) => cli(h.env, 'agents', 'find', ...args);
+const foundBy = async (...args: string[]): Promise<string[]> =>
+  (await find('--json', ...args)).json().data.map(({ agentId }: TestAgent) => agentId);
+
+describe('mir agents find', () => {
+  it('recognizes names, agent IDs, key prefixes and event IDs', async () => {
+    const { body } = await h.client.post('/v1/events', bot.apiKey, AN_EVENT, { 'idempotency-key': 'a' });
+    await h.drained();
+    for (const words of [['Restock', 'bot'], ['Rest'], [bot.agentId], [bot.doc.key!.prefix], [body.eventId]]) {
+      expect(await foundBy(...(words as string[]))).toEqual([bot.agentId]);
+    }
+    expect(await foundBy('Unknown')).toEqual([]);
+  });
+
+  it('shows the partner and the path, but no key', async () => {
+    const { code, out } = await find('Restock bot');
+    expect(code).toBe(0);
+    for (const text of [bot.agentId, root.agentId, 'Harbour Market', partner.partnerId, 'ACTIVE']) {
+      expect(out).toContain(text);
+    }
+    expect(out).not.toContain(bot.apiKey);
+  });
+
+  it('reads a whole key from stdin, and never from the command line', async () => {
+    const found = await cliReading(`${bot.apiKey}\n`, h.env, 'agents', 'find', '--key-from-stdin', '--json');
+    expect(found.json().data).toMatchObject([{ agentId: bot.agentId }]);
+    const onCommandLine = await find(bot.apiKey);
+    expect([onCommandLine.code, onCommandLine.out]).toEqual([2, '']);
+    expect(onCommandLine.err).toContain('use --key-from-stdin');
+    expect(onCommandLine.err).not.toContain(bot.apiKey);
+    const mistyped = await cliReading(bot.apiKey.slice(0, -1), h.env, 'agents', 'find', '--key-from-stdin');
+    expect([mistyped.code, mistyped.out]).toEqual([2, '']);
+    expect(mistyped.err).toContain('not a whole API key');
+  });
+
+  it('requires either a text or a key', async () => {
+    expect((await find()).code).toBe(2);
+    expect((await find('Root', '--key-from-stdin')).code).toBe(2);
+  });
+});
