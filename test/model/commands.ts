@@ -2,8 +2,20 @@ import * as fc from 'fast-check';
 import type { OperationKind } from './operations';
 import type { AgentType, Preset } from './state';
 
-/** What a probe asks for. Each is a request that needs one scope and, if authorized, does as little as possible. */
-export const PROBES = ['readEvents', 'resolve', 'submit', 'spawn', 'manage', 'update', 'createLink'] as const;
+/**
+ * What a probe asks for. Each is a request that needs one scope and, if authorized, does as little as possible;
+ * `introspect` is a request with the partner's key.
+ */
+export const PROBES = [
+  'readEvents',
+  'resolve',
+  'submit',
+  'spawn',
+  'manage',
+  'update',
+  'createLink',
+  'introspect',
+] as const;
 export type ProbeKind = (typeof PROBES)[number];
 
 /** A probe of one key at one API. `pick` chooses the key from those that exist when the command runs. */

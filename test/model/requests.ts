@@ -1,6 +1,7 @@
 import { ADMIN_TOKEN, type TestPartner } from '../support/harness';
 import type { ProbeKind } from './commands';
 import type { HttpClient } from './http-client';
+import { explainsIntrospection, sendIntrospection } from './introspections';
 import type { Operation, Reply } from './operations';
 import {
   agentOf,
@@ -94,7 +95,8 @@ export async function sendOperation(
   return { code: codeOf(op, response), key: apiKey, approvalId };
 }
 
-const PROBES: Record<ProbeKind, HttpRequest & { scope: ModelScope; enterpriseOnly?: true }> = {
+type RequestKind = Exclude<ProbeKind, 'introspect'>;
+const PROBES: Record<RequestKind, HttpRequest & { scope: ModelScope; enterpriseOnly?: true }> = {
   readEvents: { method: 'GET', path: '/v1/events/receipts/none', scope: 'events:read' },
   resolve: { method: 'POST', path: '/v1/resolve', body: {}, scope: 'resolve:read' },
   submit: { method: 'POST', path: '/v1/events', scope: 'events:write' },
@@ -104,12 +106,12 @@ const PROBES: Record<ProbeKind, HttpRequest & { scope: ModelScope; enterpriseOnl
   createLink: { method: 'POST', path: '/v1/partners/link/code', body: {}, scope: 'links:write' },
 };
 /** Writes that agents may not make without the ENTERPRISE plan. */
-const WRITES = new Set<ProbeKind>(['submit', 'createLink']);
+const WRITES = new Set<RequestKind>(['submit', 'createLink']);
 
 const passed = (types: readonly string[]): string => `PASS ${types.join(' ')}`;
 
-/** Returns the outcome of a probe according to the model: `PASS`, with the event types that pass, or the error code. */
-export function expectedOutcome(state: ModelState, key: ModelKey, what: ProbeKind): string {
+/** Returns the outcome of a request according to the model: `PASS`, with the event types that pass, or the error code. */
+function expectedOutcome(state: ModelState, key: ModelKey, what: RequestKind): string {
   const { scope, enterpriseOnly } = PROBES[what];
   const rejection = authorize(state, key, scope);
   if (rejection !== null) return rejection;
@@ -120,8 +122,26 @@ export function expectedOutcome(state: ModelState, key: ModelKey, what: ProbeKin
   return passed(EVENT_TYPES.filter((_type, n) => (types & (1 << n)) !== 0));
 }
 
+/** Returns whether a probe can have this outcome in a state. `partnerKey` is the key that introspected the probed one. */
+export function explains(
+  state: ModelState,
+  key: ModelKey,
+  { what, partnerKey, outcome }: { what: ProbeKind; partnerKey: string; outcome: string },
+): boolean {
+  if (what === 'introspect') return explainsIntrospection(state, key, partnerKey, outcome);
+  return expectedOutcome(state, key, what) === outcome;
+}
+
 /** Sends a probe and returns its outcome. */
-export async function sendProbe(client: HttpClient, { secret }: ModelKey, what: ProbeKind): Promise<string> {
+export async function sendProbe(
+  client: HttpClient,
+  { secret }: ModelKey,
+  what: ProbeKind,
+  partnerKey: string,
+): Promise<string> {
+  if (what === 'introspect') {
+    return sendIntrospection(client, secret, partnerKey, { 'x-forwarded-for': nextAddress() });
+  }
   const { method, path, body } = PROBES[what];
   const address = nextAddress();
   const events = EVENT_TYPES.map((eventType) => ({

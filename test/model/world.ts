@@ -7,7 +7,7 @@ import { PROBES } from './commands';
 import { CONNECTION_LOST } from './http-client';
 import type { Operation, Reply } from './operations';
 import { type CompletedOperation, type Observation, possibleStates } from './possible-states';
-import { expectedOutcome, sendOperation, sendProbe } from './requests';
+import { explains, sendOperation, sendProbe } from './requests';
 import { operationOf } from './resolve-command';
 import { effectiveStatus, isBelow, type ModelAgent, type ModelKey, type ModelState } from './state';
 import type { Tally } from './tally';
@@ -104,12 +104,14 @@ export async function openWorld(cluster: Cluster, tally: Tally): Promise<World> 
 
   const probe = async (key: ModelKey, what: ProbeKind, api: number): Promise<Observation & { text: string }> => {
     const sentAt = (clock += 1);
-    const { result } = await repeat(what, () => sendProbe(apis[api]!, key, what), String);
+    const partnerKey = states[0]!.partner.key;
+    const { result } = await repeat(what, () => sendProbe(apis[api]!, key, what, partnerKey), String);
     const answeredAt = (clock += 1);
     tally.probe(result);
     const owner = key.agentId ?? 'the partner';
     const text = `API ${api}: ${what} with key ${keys.indexOf(key)} of ${owner.slice(-10)} got ${result}`;
-    return { sentAt, answeredAt, text, matches: (state) => expectedOutcome(state, key, what) === result };
+    const matches = (state: ModelState): boolean => explains(state, key, { what, partnerKey, outcome: result });
+    return { sentAt, answeredAt, text, matches };
   };
 
   /** Chooses a key, every other time one of an agent that the last operations may have affected. */
