@@ -1,4 +1,5 @@
 import { tenantOf } from '../../shared/domain/ids';
+import { growTree } from '../support/grow-tree';
 import type { BenchEnvironment } from './environment';
 import { batchBody, submitted } from './events';
 import { loadRoute } from './load';
@@ -12,6 +13,8 @@ import { compare } from './rounds';
 const WARM_UP_SECONDS = 2;
 const BATCH = 500;
 const BATCH_CONNECTIONS = 8;
+/** Agents whose keys are introspected, as many as the users that are resolved. */
+const TOKENS = 200;
 
 /** Caches the signals of the users in these `/resolve` bodies, as a worker would. */
 async function seedSignals({ ctx, partner }: BenchEnvironment, userIds: string[]): Promise<void> {
@@ -37,10 +40,12 @@ interface Pair {
   /** Paths of the route and of its baseline. */
   ours: string;
   baseline: string;
+  /** The baseline is another route of MIR, with these bodies. */
+  baselineBodies?: string[];
   connections?: number;
 }
 
-/** Compares three routes of one API process with baselines in a plain Express process. */
+/** Compares routes of one API process with baselines in a plain Express process, or with another route. */
 export async function httpFigures(
   environment: BenchEnvironment,
   options: MainOptions,
@@ -60,9 +65,10 @@ export async function httpFigures(
   /** Returns the API's CPU time in ms per 1,000 requests, per round. */
   const measure = async (pair: Pair): Promise<number[]> => {
     const ours = `http://127.0.0.1:${api.port}${pair.ours}`;
-    const baseline = `http://127.0.0.1:${plain.port}${pair.baseline}`;
+    const baseline = `http://127.0.0.1:${(pair.baselineBodies ? api : plain).port}${pair.baseline}`;
+    const other = { ...pair, bodies: pair.baselineBodies ?? pair.bodies };
     await load(ours, pair, WARM_UP_SECONDS);
-    await load(baseline, pair, WARM_UP_SECONDS);
+    await load(baseline, other, WARM_UP_SECONDS);
     const cpu: number[] = [];
     const measureOurs = async (): Promise<number> => {
       const before = await cpuMs(api.metricsPort);
@@ -75,7 +81,7 @@ export async function httpFigures(
       await compare(
         { id, name, unit: 'req/s', limit, rounds },
         measureOurs,
-        async () => (await load(baseline, pair, seconds)).perSecond,
+        async () => (await load(baseline, other, seconds)).perSecond,
       ),
     );
     return cpu;
@@ -111,16 +117,29 @@ export async function httpFigures(
       sides: [],
     });
   }
+  const userIds = singles.map((event) => String(event['userExternalId']));
+  if (selected.has('resolve') || selected.has('introspect')) await seedSignals(environment, userIds);
+  const resolves = userIds.map((userExternalId) => JSON.stringify({ userExternalId }));
   if (selected.has('resolve')) {
-    const userIds = singles.map((event) => String(event['userExternalId']));
-    await seedSignals(environment, userIds);
     await measure({
       id: 'resolve',
       name: 'resolve from the cache / Express and a raw Redis GET',
       limit: atLeast(1, 1.05),
-      bodies: userIds.map((userExternalId) => JSON.stringify({ userExternalId })),
+      bodies: resolves,
       ours: '/resolve',
       baseline: '/redis-get',
+    });
+  }
+  if (selected.has('introspect')) {
+    const tree = await growTree(environment.ctx.store, tenantOf(environment.partner.partnerId, 'live'), TOKENS);
+    await measure({
+      id: 'introspect',
+      name: 'introspection of 200 agents / resolve from the cache',
+      limit: atLeast(0.9, 0.95),
+      bodies: tree.map(({ key }) => JSON.stringify({ token: key })),
+      ours: '/v1/introspect',
+      baseline: '/resolve',
+      baselineBodies: resolves,
     });
   }
   await Promise.all([api.stop(), plain.stop()]);

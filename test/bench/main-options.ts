@@ -5,7 +5,7 @@ export const options = readOptions(
   {
     name: 'bench',
     summary: 'Measures throughput relative to baselines measured in the same run.',
-    figures: ['single', 'batch', 'resolve', 'redis-bytes', 'drain', 'usual', 'workers4'],
+    figures: ['single', 'batch', 'resolve', 'introspect', 'redis-bytes', 'drain', 'usual', 'workers4'],
   },
   {
     rounds: { default: 5, meaning: 'rounds per figure' },

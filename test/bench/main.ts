@@ -6,7 +6,7 @@ import { redisBytes } from './redis-bytes';
 
 runBench({ name: 'bench', options }, async (environment, reporter) => {
   const { selected } = options;
-  if (['single', 'batch', 'resolve'].some((name) => selected.has(name))) {
+  if (['single', 'batch', 'resolve', 'introspect'].some((name) => selected.has(name))) {
     await httpFigures(environment, options, reporter);
   }
   if (selected.has('redis-bytes')) await redisBytes(environment, options, reporter);
