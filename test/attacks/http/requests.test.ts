@@ -135,11 +135,12 @@ describe('paths', () => {
 describe('bodies', () => {
   const json = ({ route }: { route: Route }): string => JSON.stringify(controlOf(route).body?.() ?? {});
 
-  it.each(withBody)('accepts only JSON in UTF-8: $name', async (one) => {
+  it.each(withBody)('accepts only JSON in UTF-8, and forms where they are declared: $name', async (one) => {
+    const { acceptsForm } = one.route;
     const types = [
       'text/plain',
       'text/json',
-      'application/x-www-form-urlencoded',
+      ...(acceptsForm ? [] : ['application/x-www-form-urlencoded']),
       'multipart/form-data; boundary=x',
       'application/json-patch+json',
       'application/json; charset=utf-16',
