@@ -17,7 +17,6 @@ import { getLineageRoute } from './agents/get-lineage';
 import { revokeDescendantsRoute } from './agents/revoke-descendants';
 import { getTreeRoute } from './agents/get-tree';
 import { listSigningKeysRoute } from './agents/list-signing-keys';
-import { findAdminAgentsRoute } from './agents/find-admin-agents';
 import { findAgentsRoute } from './agents/find-agents';
 import { introspectRoute } from './agents/introspect';
 import { listAuditRoute } from './audit/list-audit';
@@ -33,6 +32,7 @@ import type { Route } from './http/route';
 import { HEALTH_ROUTES } from './admin/probes';
 import { deleteDeadLetterRoute } from './admin/delete-dead-letter';
 import { getDeadLetterRoute } from './admin/get-dead-letter';
+import { findAnyAgentsRoute } from './admin/find-any-agents';
 import { killAnySubtreeRoute } from './admin/kill-any-subtree';
 import { reactivateAnyAgentRoute } from './admin/reactivate-any-agent';
 import { suspendAnyAgentRoute } from './admin/suspend-any-agent';
@@ -209,7 +209,7 @@ export const ADMIN_ROUTES: readonly Route[] = [
   getPartnerRoute,
   updatePartnerRoute,
   rotateKeysRoute,
-  findAdminAgentsRoute,
+  findAnyAgentsRoute,
   listDeadLettersRoute,
   getDeadLetterRoute,
   replayDeadLetterRoute,

@@ -1,9 +1,9 @@
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { findAgents, findInput, foundAgentsSchema, MAX_FOUND_AGENTS } from './find-agents';
+import { findAgents, findInput, foundAgentsSchema, MAX_FOUND_AGENTS } from '../agents/find-agents';
 
-export const findAdminAgentsRoute = route({
-  operationId: 'findAgentsOfAllPartners',
+export const findAnyAgentsRoute = route({
+  operationId: 'findAnyAgents',
   method: 'POST',
   path: '/admin/agents/find',
   auth: { kind: 'admin' },
