@@ -34,6 +34,7 @@ import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overloa
 const SWEEP_TENANT_EVERY_MS = 10_000;
 const MAX_REMEMBERED_SWEEPS = 1_000;
 
+/** Much less than `ACTIVITY_LAG_MS`, so that stored activity is accurate to the minute. */
 const SAVE_AGENT_ACTIVITY_EVERY_MS = 5_000;
 /** `lastUsedAt` is accurate to the minute. */
 const SAVE_KEY_USES_EVERY_MS = 30_000;
@@ -43,6 +44,8 @@ export interface ApiContext extends Runtime {
   authorizer: Authorizer;
   /** When agents were last active. */
   activity: ActivityRecorder;
+  /** When descendants of agents were last active, below idle limits. */
+  descendantActivity: ActivityRecorder;
   rejections: RejectionRecorder;
   rejectedShares: RejectedShares;
   usage: UsageRecorder;
@@ -140,6 +143,11 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     flushEveryMs: SAVE_AGENT_ACTIVITY_EVERY_MS,
     log,
   });
+  const descendantActivity = createActivityRecorder({
+    save: (times) => store.agents.recordDescendantActivity(times),
+    flushEveryMs: SAVE_AGENT_ACTIVITY_EVERY_MS,
+    log,
+  });
   const keyUses = createActivityRecorder({
     save: (times) => store.partners.recordKeyUse(times),
     flushEveryMs: SAVE_KEY_USES_EVERY_MS,
@@ -147,8 +155,9 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   });
   return {
     ...runtime,
-    authorizer: recordingAuthorizer(authorizer, { agents: activity, keys: keyUses }),
+    authorizer: recordingAuthorizer(authorizer, { agents: activity, ancestors: descendantActivity, keys: keyUses }),
     activity,
+    descendantActivity,
     rejections,
     rejectedShares: createRejectedShares({ metrics, log }),
     usage,
@@ -173,7 +182,8 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     keyedIdsFromMs,
     close: async () => {
       overload.stop();
-      await Promise.all([activity.close(), keyUses.close(), rejections.close(), usage.close()]);
+      const recorders = [activity, descendantActivity, keyUses, rejections, usage];
+      await Promise.all(recorders.map((recorder) => recorder.close()));
       authorityReads.shutdown();
       signalsReads.shutdown();
       await fsync.close();

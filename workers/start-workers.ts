@@ -160,6 +160,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     webhookQueue,
     store,
     signer,
+    authorizer,
+    secrets,
     link: queueLink,
     cacheLink: config.cacheRedisUrl === config.redisUrl ? null : cacheLink,
     keys,

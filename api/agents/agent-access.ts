@@ -11,6 +11,8 @@ export interface AgentAccess {
   partnerId: PartnerId;
   /** ID of the calling agent. Null for the partner's own key. */
   self: string | null;
+  /** ID of the calling key, member or agent. Null for a partner key whose ID is not known. */
+  callerId: string | null;
   auditContext: AuditContext;
   idempotencyKey: string | null;
 }
@@ -37,6 +39,7 @@ export function agentAccess(
     tenant,
     partnerId: credential.partnerId,
     self: credential.agent?.agentId ?? null,
+    callerId: credential.agent?.agentId ?? credential.member?.memberId ?? credential.keyId ?? null,
     auditContext: auditContextForCaller(call),
     idempotencyKey,
   };

@@ -17,5 +17,5 @@ export async function findAnyAgent(
 
 /** Returns the access of an operator to an agent, which includes every change. */
 export function operatorAccess({ tenant }: AgentDoc, auditContext: AuditContext): AgentAccess {
-  return { tenant, partnerId: partnerOf(tenant), self: null, auditContext, idempotencyKey: null };
+  return { tenant, partnerId: partnerOf(tenant), self: null, callerId: null, auditContext, idempotencyKey: null };
 }

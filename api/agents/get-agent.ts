@@ -18,7 +18,6 @@ export const getAgentRoute = route({
     const { agents } = call.ctx.store;
     const access = agentAccess(call, { write: false });
     const agent = requireSelfOrDescendant(access, await agents.get(access.tenant, call.params.id));
-    const above = await agents.marksOf(agent.ancestors);
-    return { status: 200, body: presentAgent(agent, [...above.values()]) };
+    return { status: 200, body: presentAgent(agent, await agents.limitsAbove(agent)) };
   },
 });

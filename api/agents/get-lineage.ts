@@ -28,7 +28,7 @@ export async function readLineage(
     store.agents.byIds(agent.ancestors),
     store.agents.children(agent._id, after, limit),
   ]);
-  const statusOf = statusesInPathOrder();
+  const statusOf = statusesInPathOrder(Date.now());
   const ancestry = [...above, agent].map((one) => presentNode(one, statusOf(one)));
   const { data: children, nextCursor } = presentPage(secrets.cursor, owner, page, (row) =>
     presentNode(row, statusOf(row)),

@@ -7,6 +7,7 @@ import { type Grant, grantProblems, isAllowPattern } from '../../shared/domain/p
 import type { FieldError } from '../../shared/errors';
 import { atLeastOne, reasonSchema } from '../http/schemas';
 import { agentTypeSchema, presetSchema } from './enum-schemas';
+import { lifetimeErrors, lifetimeFields, lifetimePatchFields, ONE_EXPIRY_RULE } from './lifetime-input';
 
 const MAX_PER_MINUTE = 1_000_000_000;
 const MAX_PATTERN_LENGTH = 100;
@@ -54,6 +55,16 @@ const AI_AGENT_RULE = {
   ],
 };
 
+/** Fields that requests have in common. A generated example would contain both `expiresAt` and `expiresInSeconds`. */
+const EXAMPLE = {
+  name: 'Restock bot',
+  allowedEventTypes: ['mir.transaction.*'],
+  rateLimitPerMinute: 600,
+  expiresInSeconds: 7_776_000,
+  idleTimeoutSeconds: 604_800,
+  owner: { name: 'Ada Ops', email: 'ana@harbour.example' },
+};
+
 export const registerInput = z
   .strictObject({
     name,
@@ -61,10 +72,13 @@ export const registerInput = z
     preset,
     allowedEventTypes: allowlist,
     rateLimitPerMinute: rateLimit.optional(),
-    authorizer: lineSchema(200).optional().describe('Who is responsible for the agent, in your own words.'),
+    authorizer: lineSchema(200)
+      .optional()
+      .meta({ deprecated: true, description: 'Use `owner`. Who is responsible for the agent, in your own words.' }),
+    ...lifetimeFields,
   })
-  .meta({ id: 'RegisterAgentRequest' })
-  .meta({ allOf: [AI_AGENT_RULE] });
+  .meta({ id: 'RegisterAgentRequest', examples: [{ ...EXAMPLE, type: 'AI_AGENT', preset: 'STANDARD' }] })
+  .meta({ allOf: [AI_AGENT_RULE, ONE_EXPIRY_RULE] });
 export type RegisterInput = z.output<typeof registerInput>;
 
 /** Omitted fields are inherited from the parent. */
@@ -75,24 +89,28 @@ export const spawnInput = z
     preset: preset.optional(),
     allowedEventTypes: allowlist.optional(),
     rateLimitPerMinute: rateLimit.optional(),
+    ...lifetimeFields,
   })
-  .meta({ id: 'SpawnAgentRequest' })
-  .meta({ allOf: [AI_AGENT_RULE] });
+  .meta({ id: 'SpawnAgentRequest', examples: [{ ...EXAMPLE, type: 'AI_AGENT', preset: 'STANDARD' }] })
+  .meta({ allOf: [AI_AGENT_RULE, ONE_EXPIRY_RULE] });
 export type SpawnInput = z.output<typeof spawnInput>;
+
+const PATCHABLE = ['name', 'allowedEventTypes', 'rateLimitPerMinute', ...Object.keys(lifetimePatchFields)];
 
 export const patchInput = z
   .strictObject({
     name: name.optional(),
     allowedEventTypes: allowlist.optional(),
     rateLimitPerMinute: rateLimit.optional(),
+    ...lifetimePatchFields,
     reason: reasonSchema.optional(),
   })
   .refine(
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
-    'Must include at least one of name, allowedEventTypes or rateLimitPerMinute.',
+    `Must include at least one of ${PATCHABLE.join(', ')}.`,
   )
-  .meta({ id: 'UpdateAgentRequest' })
-  .meta(atLeastOne(['name', 'allowedEventTypes', 'rateLimitPerMinute']));
+  .meta({ id: 'UpdateAgentRequest', examples: [{ ...EXAMPLE, reason: 'Approved by phone' }] })
+  .meta({ ...atLeastOne(PATCHABLE), allOf: [ONE_EXPIRY_RULE] });
 export type PatchInput = z.output<typeof patchInput>;
 
 /** Request body of actions whose only input is an optional reason. */
@@ -158,5 +176,14 @@ export function registrationErrors(ctx: { catalog: Catalog }, body: unknown): Fi
   const input = Object(body) as Partial<Record<keyof Grant, unknown>>;
   const listed = Array.isArray(input.allowedEventTypes) ? input.allowedEventTypes : [];
   const allowedEventTypes = listed.filter((pattern) => typeof pattern === 'string');
-  return [...typeErrors({ ...(input as Grant), allowedEventTypes }), ...unknownTypes(ctx, body)];
+  return [
+    ...typeErrors({ ...(input as Grant), allowedEventTypes }),
+    ...unknownTypes(ctx, body),
+    ...lifetimeErrors(body),
+  ];
+}
+
+/** Returns all errors of a spawn or a change that its schema cannot express. `body` may have any shape. */
+export function spawnOrChangeErrors(ctx: { catalog: Catalog }, body: unknown): FieldError[] {
+  return [...unknownTypes(ctx, body), ...lifetimeErrors(body)];
 }

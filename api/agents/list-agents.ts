@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type AgentStatus, OWN_STATUSES_OF, type SubtreeMarks } from '../../shared/domain/agent';
+import { type AgentStatus, OWN_STATUSES_OF } from '../../shared/domain/agent';
+import type { AgentLimits } from '../../shared/store/agent-lifetimes';
 import type { AgentDoc, AgentFilter } from '../../shared/store/agents';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { MAX_ROWS_EXAMINED } from '../../shared/store/list-page';
@@ -12,10 +13,10 @@ import { type AgentAccess, agentAccess } from './agent-access';
 import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { agentSchema, presentAgent, statusOf } from './present-agent';
 
-/** An agent and the marks of its ancestors. */
+/** An agent and what its ancestors impose on it, root first. */
 export interface FoundAgent {
   agent: AgentDoc;
-  above: SubtreeMarks[];
+  above: AgentLimits[];
 }
 
 /** The agents to list: the subtree of `self`, or all of the tenant's agents if `self` is null. */
@@ -30,11 +31,11 @@ export interface AgentQuery {
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
-/** Adds the marks of each agent's ancestors, using one query for all agents. */
-async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgent[]> {
+/** Adds what each agent's ancestors impose on it, using one query for all agents. */
+async function withLimits({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgent[]> {
   const ids = new Set(agents.flatMap(({ ancestors }) => ancestors));
-  const marks = ids.size === 0 ? new Map<string, SubtreeMarks>() : await store.agents.marksOf([...ids]);
-  return agents.map((agent) => ({ agent, above: agent.ancestors.flatMap((id) => marks.get(id) ?? []) }));
+  const limits = ids.size === 0 ? new Map<string, AgentLimits>() : await store.agents.limitsOf(ids);
+  return agents.map((agent) => ({ agent, above: agent.ancestors.flatMap((id) => limits.get(id) ?? []) }));
 }
 
 /**
@@ -62,7 +63,7 @@ export async function pageOfAgents<Item>(
   // An agent's effective status depends on its ancestors, so agents are filtered by it after each read.
   for (let batchSize = limit, more = true; more; batchSize *= 2) {
     const page = await store.agents.list(tenant, filter, next, batchSize, { maxExamined: left, pay });
-    const all = await withMarks(deps, page.rows);
+    const all = await withLimits(deps, page.rows);
     found.push(...all.filter(({ agent, above }) => status === undefined || statusOf(agent, above) === status));
     next = page.next;
     left -= page.examined;

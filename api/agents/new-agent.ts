@@ -1,5 +1,6 @@
 import { newApiKey } from '../../shared/domain/api-key';
 import { envOf, tagOf } from '../../shared/domain/ids';
+import { type AgentOwner, lifetimeBelow, type PathLifetime, UNLIMITED } from '../../shared/domain/agent-lifetime';
 import type { Grant } from '../../shared/domain/permissions';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AgentAccess } from './agent-access';
@@ -9,6 +10,13 @@ export interface NewAgentSpec extends Grant {
   agentId: string;
   name: string;
   authorizer: string | null;
+  owner?: AgentOwner | null;
+  expiresAt?: Date | null;
+  idleTimeoutSeconds?: number | null;
+  /** ID of the key, member or agent that creates the agent. */
+  createdBy?: string | null;
+  /** The limits of the ancestors. None for a root agent. */
+  above?: PathLifetime;
   fingerprint: string;
   /** Set if a person must approve the agent first. Until then, the agent has no key. */
   approvalId: string | null;
@@ -25,6 +33,7 @@ export function newAgent(
   at: Date,
 ): { agent: AgentDoc; apiKey: string | null } {
   const { agentId, name, type, preset, allowedEventTypes, rateLimitPerMinute, authorizer, fingerprint } = spec;
+  const { owner = null, expiresAt = null, idleTimeoutSeconds = null, createdBy = null, above = UNLIMITED } = spec;
   const issued = spec.approvalId === null ? newApiKey(envOf(tenant), tagOf(partnerId), true) : null;
   const agent: AgentDoc = {
     _id: agentId,
@@ -42,6 +51,10 @@ export function newAgent(
     path: `${parent?.path ?? ''}/${agentId}`,
     membershipSource: parent ? 'SPAWNED' : 'REGISTERED',
     authorizer,
+    owner,
+    createdBy,
+    expiresAt,
+    idleTimeoutSeconds,
     key: issued && { hash: issued.hash, prefix: issued.prefix, createdAt: at },
     killedAt: null,
     subtreeSuspendedAt: null,
@@ -54,5 +67,7 @@ export function newAgent(
     updatedAt: at,
     lastActivityAt: null,
   };
+  const { endsAtMs } = lifetimeBelow(above, agent);
+  if (endsAtMs !== Infinity) agent.expiryCheckAt = new Date(endsAtMs);
   return { agent, apiKey: issued?.key ?? null };
 }

@@ -16,10 +16,10 @@ export const policySchema = z
       .default(DEFAULT_POLICY.maxSpawnDepth)
       .describe('Maximum depth of an agent. Registered agents have depth 0.'),
     maxChildrenPerAgent: count(DEFAULT_POLICY.maxChildrenPerAgent).describe(
-      'Maximum number of children per agent. Revoked and rejected agents do not count.',
+      'Maximum number of children per agent. Revoked, rejected and expired agents do not count.',
     ),
     maxAgentsPerRoot: count(DEFAULT_POLICY.maxAgentsPerRoot).describe(
-      'Maximum number of agents in a tree, including its root. Revoked and rejected agents do not count.',
+      'Maximum number of agents in a tree, including its root. Revoked, rejected and expired agents do not count.',
     ),
     approval: z
       .strictObject({

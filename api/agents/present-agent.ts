@@ -1,8 +1,11 @@
 import { z } from 'zod';
-import { effectiveStatus, PRESET_SCOPES, type SubtreeMarks } from '../../shared/domain/agent';
+import { effectiveStatus, PRESET_SCOPES } from '../../shared/domain/agent';
+import { isExpired, lifetimeOf } from '../../shared/domain/agent-lifetime';
 import { SCOPES } from '../../shared/domain/scopes';
+import type { AgentLimits } from '../../shared/store/agent-lifetimes';
 import type { AgentDoc } from '../../shared/store/agents';
 import { agentStatusSchema, agentTypeSchema, membershipSourceSchema, presetSchema } from './enum-schemas';
+import { ownerSchema } from './lifetime-input';
 
 const time = z.iso.datetime();
 
@@ -18,16 +21,34 @@ export const agentSchema = z
     rateLimitPerMinute: z.int().nullable(),
     status: agentStatusSchema.meta({
       examples: ['ACTIVE'],
-      description: 'Effective status, which reflects whether an ancestor’s subtree was killed or suspended.',
+      description:
+        'Effective status, which reflects whether an ancestor’s subtree was killed, suspended or has expired.',
     }),
     authMode: z.literal('API_KEY'),
     parentId: z.string().nullable(),
     rootId: z.string(),
     depth: z.int(),
     membershipSource: membershipSourceSchema,
-    authorizer: z.string().nullable(),
+    authorizer: z
+      .string()
+      .nullable()
+      .meta({ deprecated: true, description: 'Use `owner`. Shows the owner’s name if only `owner` was set.' }),
+    owner: ownerSchema.nullable().describe('The person who is responsible for the agent.'),
+    expiresAt: time.nullable().describe('The agent’s own expiry.'),
+    effectiveExpiresAt: time
+      .nullable()
+      .describe('When the agent expires: the earliest `expiresAt` of the agent and its ancestors.'),
+    idleTimeoutSeconds: z.int().nullable().describe('The agent’s own idle timeout.'),
+    effectiveIdleTimeoutSeconds: z
+      .int()
+      .nullable()
+      .describe('The idle timeout that applies: the shortest of the agent and its ancestors.'),
     createdAt: time,
-    lastActivityAt: time.nullable(),
+    createdBy: z
+      .string()
+      .nullable()
+      .describe('ID of the key, member or agent that created this agent. Null if an earlier version of MIR did.'),
+    lastActivityAt: time.nullable().describe('Accurate to the minute.'),
     keyPrefix: z.string().nullable().describe('First characters of the key. Null if the agent has no key.'),
   })
   .meta({ id: 'Agent' });
@@ -50,13 +71,15 @@ export const pendingAgentSchema = agentSchema
   })
   .meta({ id: 'PendingAgent' });
 
-/** Returns an agent's effective status, given its ancestors' marks. */
-export function statusOf(agent: AgentDoc, above: readonly SubtreeMarks[]): AgentDoc['status'] {
-  return effectiveStatus(agent.status, [...above, agent]);
+/** Returns an agent's effective status at this moment, given what its ancestors impose on it, root first. */
+export function statusOf(agent: AgentDoc, above: readonly AgentLimits[]): AgentDoc['status'] {
+  const path = [...above, agent];
+  return effectiveStatus(agent.status, path, isExpired(path, Date.now()));
 }
 
-/** `above` contains the ancestors' marks. Ancestors without marks may be omitted. */
-export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): PresentedAgent {
+/** `above` contains what the ancestors impose on the agent, root first. */
+export function presentAgent(agent: AgentDoc, above: readonly AgentLimits[]): PresentedAgent {
+  const { expiresAtMs, idleMs } = lifetimeOf([...above, agent]);
   return {
     agentId: agent._id,
     name: agent.name,
@@ -71,8 +94,14 @@ export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): P
     rootId: agent.rootId,
     depth: agent.depth,
     membershipSource: agent.membershipSource,
-    authorizer: agent.authorizer,
+    authorizer: agent.authorizer ?? agent.owner?.name ?? null,
+    owner: agent.owner ?? null,
+    expiresAt: agent.expiresAt?.toISOString() ?? null,
+    effectiveExpiresAt: expiresAtMs === Infinity ? null : new Date(expiresAtMs).toISOString(),
+    idleTimeoutSeconds: agent.idleTimeoutSeconds ?? null,
+    effectiveIdleTimeoutSeconds: idleMs === Infinity ? null : idleMs / 1_000,
     createdAt: agent.createdAt.toISOString(),
+    createdBy: agent.createdBy ?? null,
     lastActivityAt: agent.lastActivityAt?.toISOString() ?? null,
     keyPrefix: agent.key?.prefix ?? null,
   };
@@ -81,6 +110,7 @@ export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): P
 /** Returns the fields of an agent that audit entries may contain. */
 export function auditedAgent(agent: AgentDoc): Record<string, unknown> {
   const { name, type, preset, allowedEventTypes, rateLimitPerMinute, status, subtreeSuspendedAt, key } = agent;
+  const { expiresAt = null, idleTimeoutSeconds = null, owner } = agent;
   return {
     name,
     type,
@@ -90,5 +120,8 @@ export function auditedAgent(agent: AgentDoc): Record<string, unknown> {
     status,
     subtreeSuspended: subtreeSuspendedAt !== null,
     keyPrefix: key?.prefix ?? null,
+    expiresAt,
+    idleTimeoutSeconds,
+    owner: owner?.name ?? null,
   };
 }

@@ -42,7 +42,7 @@ export async function previewKill(
   const tree = walkTree(deps, { tenant: agent.tenant, root: agent, levels });
   for await (const node of chargeRows(tree, charge)) {
     const { status, depth, lastActivityAt } = node;
-    if (status === 'REVOKED' || status === 'REJECTED') continue;
+    if (status === 'REVOKED' || status === 'REJECTED' || status === 'EXPIRED') continue;
     affected += 1;
     if (first.length < MAX_LISTED) first.push(node);
     if (lastActivityAt !== null && lastActivityAt >= activeSince) activeLastHour += 1;

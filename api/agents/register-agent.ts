@@ -5,6 +5,7 @@ import { route } from '../http/route';
 import { transaction } from '../db/transaction';
 import { type AgentAccess, agentAccess } from './agent-access';
 import { type RegisterInput, registerInput, registrationErrors } from './input-schemas';
+import { lifetimeOfNew } from './lifetime-input';
 import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, presentAgent } from './present-agent';
 import { type CreatedAgent, createOnce } from './create-once';
@@ -21,7 +22,9 @@ function registerAgent(
     transaction({ store }, async (session) => {
       const at = new Date();
       const { rateLimitPerMinute = null, authorizer = null } = input;
-      const spec = { ...input, agentId, rateLimitPerMinute, authorizer, fingerprint, approvalId: null };
+      const limits = { rateLimitPerMinute, ...lifetimeOfNew(input, at) };
+      const facts = { agentId, authorizer, createdBy: access.callerId, fingerprint, approvalId: null };
+      const spec = { ...input, ...limits, ...facts };
       const { agent, apiKey } = newAgent(access, null, spec, at);
       await store.agents.insert(agent, session);
       const entry = { partnerId, tenant, action: 'agent.registered', target: agentId, after: auditedAgent(agent) };

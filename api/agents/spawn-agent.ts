@@ -1,4 +1,5 @@
 import { agentFingerprint, type SpawnPolicy } from '../../shared/domain/agent';
+import { lifetimeOf } from '../../shared/domain/agent-lifetime';
 import { newId } from '../../shared/domain/ids';
 import { effectiveAllowlist } from '../../shared/domain/permissions';
 import { PublicError } from '../http/public-error';
@@ -16,7 +17,8 @@ import { idParams } from '../http/schemas';
 import { requireCallerAlive } from './agent-state';
 import { announceApprovalRequest } from './announce-agent';
 import { checkSpawn, type Population, countPopulation, needsApproval } from './check-spawn';
-import { type SpawnInput, spawnInput, unknownTypes } from './input-schemas';
+import { type SpawnInput, spawnOrChangeErrors, spawnInput } from './input-schemas';
+import { lifetimeOfNew } from './lifetime-input';
 import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema, presentAgent } from './present-agent';
 import { type CreatedAgent, createOnce } from './create-once';
@@ -68,26 +70,27 @@ async function insertChild(
 }
 
 /**
- * Spawns a child and returns it with its key. Only a hash of the key is stored. A single transaction reads all
- * ancestors, checks the spawn, and writes the child and the tree's root, so it conflicts with any concurrent kill or
- * suspension of an ancestor.
+ * Spawns a child and returns it with its key and, unless the request is a retry, its ancestors. Only a hash of the key is
+ * stored. A single transaction reads all ancestors, checks the spawn, and writes the child and the tree's root, so it
+ * conflicts with any concurrent kill or suspension of an ancestor.
  */
 export async function spawnAgent(
   deps: Deps,
   access: AgentAccess,
   parentId: string,
   input: SpawnInput,
-): Promise<CreatedAgent> {
+): Promise<CreatedAgent & { ancestors: readonly AgentDoc[] }> {
   const { store } = deps;
   const { rootId, ancestors } = await readParent(deps, access, parentId);
   const fingerprint = agentFingerprint(parentId, input);
 
   let deliveryIds: string[] = [];
+  let path: AgentDoc[] = [];
 
   const attempt = async (agentId: string, session: StoreSession): Promise<CreatedAgent> => {
     // Write the root first, so that a transaction that loses a race conflicts before it reads anything.
     await store.agents.touchTree(rootId, 0, session);
-    const path = await store.agents.byIds([...ancestors, parentId], session);
+    path = await store.agents.byIds([...ancestors, parentId], session);
     requireCallerAlive(access.self, path);
     const parent = path.at(-1)!;
     const policy: SpawnPolicy = await store.policies.get(access.tenant, session);
@@ -102,8 +105,11 @@ export async function spawnAgent(
     const grant = { type, preset, allowedEventTypes, rateLimitPerMinute };
     checkSpawn(path, grant, policy, population);
     const approvalId = needsApproval(policy, path.length, population) ? newId('apr') : null;
-    const spec = { ...grant, agentId, name, authorizer: parent.authorizer, fingerprint, approvalId };
-    const { agent, apiKey } = newAgent(access, parent, spec, new Date());
+    const at = new Date();
+    const limits = { ...grant, ...lifetimeOfNew(input, at, parent.owner), above: lifetimeOf(path) };
+    const authorizer = input.owner ? null : parent.authorizer;
+    const facts = { agentId, name, authorizer, createdBy: access.callerId, fingerprint, approvalId };
+    const { agent, apiKey } = newAgent(access, parent, { ...limits, ...facts }, at);
     await insertChild(deps, access, path, agent, population, session);
     deliveryIds = approvalId === null ? [] : await announceApprovalRequest(deps, agent, session);
     return { agent, apiKey, replayed: false };
@@ -114,7 +120,7 @@ export async function spawnAgent(
     return serializeByKey(deps, rootId, (own) => transaction(deps, (session) => attempt(agentId, session), own));
   });
   wakeDeliveries(deps.webhookQueue, deliveryIds);
-  return created;
+  return { ...created, ancestors: path };
 }
 
 export const spawnAgentRoute = route({
@@ -128,7 +134,7 @@ export const spawnAgentRoute = route({
     'Omitted fields are inherited. An agent can spawn only its own children. The partner key can spawn children of any agent.',
   params: idParams,
   body: spawnInput,
-  check: unknownTypes,
+  check: spawnOrChangeErrors,
   idempotencyKey: true,
   answers: {
     201: { description: 'The child and its key', schema: issuedAgentSchema, headers: ['Location'] },
@@ -155,14 +161,13 @@ export const spawnAgentRoute = route({
   handle: async (call): Promise<Answer> => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { write: true });
-    const { agent, apiKey, replayed } = await spawnAgent(ctx, access, params.id, body);
+    const { agent, ancestors, apiKey, replayed } = await spawnAgent(ctx, access, params.id, body);
     if (replayed) {
-      const above = await ctx.store.agents.marksOf(agent.ancestors);
-      const presented = presentAgent(agent, [...above.values()]);
+      const presented = presentAgent(agent, await ctx.store.agents.limitsAbove(agent));
       const isPending = presented.status === 'PENDING_APPROVAL';
       return { status: 200, body: isPending ? { ...presented, approvalId: agent.approvalId } : presented };
     }
-    const presented = presentAgent(agent, []);
+    const presented = presentAgent(agent, ancestors);
     if (apiKey === null) return { status: 202, body: { ...presented, approvalId: agent.approvalId } };
     return { status: 201, body: { ...presented, apiKey }, headers: { Location: `/v1/agents/${agent._id}` } };
   },

@@ -8,17 +8,28 @@ import { idParams } from '../http/schemas';
 import { changeProblems } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
-import { type PatchInput, patchInput, typeErrors, unknownTypes } from './input-schemas';
+import { type PatchInput, patchInput, spawnOrChangeErrors, typeErrors } from './input-schemas';
+import { requestedExpiry } from './lifetime-input';
 import { agentSchema, presentAgent } from './present-agent';
 
-const FIELDS = ['name', 'allowedEventTypes', 'rateLimitPerMinute'] as const;
+const FIELDS = ['name', 'allowedEventTypes', 'rateLimitPerMinute', 'expiresAt', 'idleTimeoutSeconds', 'owner'] as const;
 
-/** Returns the patched fields whose values differ from the agent's, or null if there are none. */
-function differences({ agent }: AgentPath, patch: PatchInput): AgentChange | null {
+/**
+ * Returns the patched fields whose values differ from the agent's, or null if there are none. If a limit of the lifetime
+ * changes, also schedules a check of the agent and its descendants.
+ */
+function differences({ agent }: AgentPath, patch: PatchInput, at: Date): AgentChange | null {
+  const wanted = { ...patch, expiresAt: requestedExpiry(patch, at) };
   const differing = FIELDS.filter(
-    (field) => patch[field] !== undefined && !isDeepStrictEqual(patch[field], agent[field]),
+    (field) => wanted[field] !== undefined && !isDeepStrictEqual(wanted[field], agent[field] ?? null),
   );
-  return differing.length === 0 ? null : Object.fromEntries(differing.map((field) => [field, patch[field]]));
+  if (differing.length === 0) return null;
+  const changesLifetime = differing.includes('expiresAt') || differing.includes('idleTimeoutSeconds');
+  return {
+    ...Object.fromEntries(differing.map((field) => [field, wanted[field]])),
+    ...(changesLifetime ? { expiryCheckAt: at, limitsChanged: true as const } : {}),
+    ...(differing.includes('owner') ? { authorizer: null } : {}),
+  };
 }
 
 function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange): void {
@@ -50,20 +61,21 @@ export const updateAgentRoute = route({
   path: '/agents/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, enterpriseOnly: true },
   tag: 'Agents',
-  summary: 'Update an agent’s name, allowlist or rate limit',
-  description: 'Restrictions apply to all descendants immediately. An agent cannot exceed its ancestors’ permissions.',
+  summary: 'Update an agent’s name, allowlist, limits or owner',
+  description:
+    'Restrictions apply to all descendants immediately. An agent cannot exceed its ancestors’ permissions, and never outlives them. An agent that has expired cannot be extended.',
   params: idParams,
   body: patchInput,
-  check: unknownTypes,
+  check: spawnOrChangeErrors,
   idempotencyKey: true,
   answers: { 200: { description: 'The updated agent', schema: agentSchema } },
   problems: ['ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { write: true });
-    const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path) => {
+    const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path, at) => {
       requireStatus(path, ['ACTIVE', 'SUSPENDED']);
-      const change = differences(path, body);
+      const change = differences(path, body, at);
       if (change) rejectEscalation(path, change);
       return { change, action: 'agent.updated' };
     });

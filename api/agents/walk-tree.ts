@@ -20,7 +20,8 @@ export const treeNodeSchema = z
     membershipSource: membershipSourceSchema,
     status: agentStatusSchema.meta({
       examples: ['ACTIVE'],
-      description: 'Effective status, which reflects whether an ancestor’s subtree was killed or suspended.',
+      description:
+        'Effective status, which reflects whether an ancestor’s subtree was killed, suspended or has expired.',
     }),
     lastActivityAt: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),
@@ -69,7 +70,7 @@ export async function* walkTree(
 ): AsyncGenerator<TreeNode, void> {
   // Every ancestor of a later agent is `after`, one of its ancestors, or an agent that the walk has already visited.
   const above = after ? [...after.ancestors, after._id] : (root?.ancestors ?? []);
-  const statusOf = statusesInPathOrder(await store.agents.byIds(above));
+  const statusOf = statusesInPathOrder(Date.now(), await store.agents.byIds(above));
   const rows = store.agents.walk(
     {
       tenant,

@@ -115,6 +115,14 @@ export const ACCESS_PROBLEMS = {
     remedy:
       'Stop using the key. The agent or one of its ancestors has been permanently revoked, and retrying will not help. Contact the person responsible for the agent.',
   },
+  AGENT_EXPIRED: {
+    status: 401,
+    headers: INVALID_TOKEN,
+    title: 'The agent has expired',
+    detail: 'This agent or one of its ancestors has expired, or was idle for too long. Stop using this key.',
+    remedy:
+      'Stop using the key. The lifetime of the agent or of one of its ancestors has ended, or it was idle for longer than its idle timeout. That is permanent, and retrying will not help. Contact the person responsible for the agent.',
+  },
   AGENT_SUSPENDED: {
     status: 403,
     title: 'The agent is suspended',

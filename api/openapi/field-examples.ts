@@ -80,6 +80,8 @@ export const FIELD_EXAMPLES: Record<string, unknown> = {
   allowedEventTypes: ['mir.transaction.*'],
   rateLimitPerMinute: 600,
   authorizer: 'Ada Ops',
+  idleTimeoutSeconds: 604_800,
+  effectiveIdleTimeoutSeconds: 604_800,
   lastActivityAt: '2026-01-31T09:28:00.000Z',
   approvalId: 'apr_1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f',
   cascadeId: 'csc_7e6d5c4b3a291807f6e5d4c3b2a19080',

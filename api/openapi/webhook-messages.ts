@@ -46,7 +46,7 @@ const ofAgent = (
   type: MessageType,
   name: string,
   summary: string,
-  status: 'ACTIVE' | 'SUSPENDED' | 'REVOKED',
+  status: 'ACTIVE' | 'SUSPENDED' | 'REVOKED' | 'EXPIRED',
   more: z.ZodRawShape = {},
 ) => message(type, name, summary, { ...IN_TREE, status: z.literal(status), ...more });
 
@@ -83,6 +83,7 @@ export const WEBHOOK_MESSAGES: Record<MessageType, WebhookMessage> = {
     ...IN_TREE,
     status: z.enum(['ACTIVE', 'SUSPENDED']),
   }),
+  'agent.expired': ofAgent('agent.expired', 'AgentExpired', 'An agent expired or was idle for too long', 'EXPIRED'),
   'cascade.started': message('cascade.started', 'CascadeStarted', 'An agent and its descendants were killed', {
     cascadeId: CASCADE_ID,
     agentId: AGENT_ID,

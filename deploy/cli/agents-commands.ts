@@ -55,19 +55,20 @@ async function printTree(shell: Shell, nodes: AsyncIterable<TreeNode>, rootDepth
 
 async function showAgent(ctx: CliContext, agentId: string) {
   const agent = await findAnyAgent(ctx, agentId);
-  const above = await ctx.store.agents.marksOf(agent.ancestors);
   const { ancestry } = await readLineage(ctx, agent, { limit: 1 });
   return {
-    ...presentAgent(agent, [...above.values()]),
+    ...presentAgent(agent, await ctx.store.agents.limitsAbove(agent)),
     partnerId: partnerOf(agent.tenant),
     env: envOf(agent.tenant),
     ancestry: ancestry.map(({ agentId: id, name, status }) => ({ agentId: id, name, status })),
   };
 }
 
-function agentSheet({ ancestry, scopes, allowedEventTypes, ...facts }: Awaited<ReturnType<typeof showAgent>>): string {
+function agentSheet({ ancestry, scopes, allowedEventTypes, ...agent }: Awaited<ReturnType<typeof showAgent>>): string {
+  const { owner, ...facts } = agent;
   return sheet({
     ...facts,
+    owner: owner && `${owner.name} <${owner.email}>`,
     scopes: scopes.join('\n'),
     allowedEventTypes: allowedEventTypes.join('\n'),
     ancestry: ancestry.map(({ agentId, name, status }) => `${agentId}  ${status}  ${name}`).join('\n'),

@@ -1,4 +1,4 @@
-import type { Block, KeyFacts, PathNode } from './credential';
+import type { Block, FinalBlock, KeyFacts, PathNode } from './credential';
 import { PRESET_SCOPES } from '../domain/agent';
 import { envOf, type PartnerId, partnerOf, tenantOf } from '../domain/ids';
 import type { ParsedApiKey } from '../domain/api-key';
@@ -18,9 +18,9 @@ export interface StoredKey {
   path: string[];
 }
 
-/** Reads from the MongoDB primary. `AGENT_KEY_REVOKED` means that the key belonged to an agent that was revoked. */
+/** Reads from the MongoDB primary. A final block means that the key belonged to an agent that was revoked or expired. */
 export interface AuthorityStore {
-  key(key: Pick<ParsedApiKey, 'hash' | 'agent' | 'member'>): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
+  key(key: Pick<ParsedApiKey, 'hash' | 'agent' | 'member'>): Promise<StoredKey | FinalBlock | null>;
   nodes(ids: string[]): Promise<PathNode[]>;
   /** Returns the time of a partner's latest erasure in either environment, or null if there is none. */
   latestErasure(partnerId: PartnerId): Promise<Date | null>;
@@ -33,11 +33,13 @@ function partnerNode({ _id, suspended, limits, plan }: PartnerDoc): PathNode {
     selfBlocked: null,
     budgets: { events: limits.eventsPerMinute, requests: limits.requestsPerMinute },
     facts: { plan, ...(limits.queueSharePercent ? { queueSharePercent: limits.queueSharePercent } : {}) },
+    lifetime: null,
   };
 }
 
 function selfBlock({ status }: AgentDoc): Block | null {
-  if (status === 'ACTIVE') return null;
+  // The lifetime of an expired agent blocks it together with its descendants.
+  if (status === 'ACTIVE' || status === 'EXPIRED') return null;
   return status === 'SUSPENDED' ? 'AGENT_SUSPENDED' : 'AGENT_KEY_REVOKED';
 }
 
@@ -49,19 +51,20 @@ function agentNode(agent: AgentDoc): PathNode {
     selfBlocked: selfBlock(agent),
     budgets: { events: rateLimitPerMinute, requests: rateLimitPerMinute },
     facts: { allowedEventTypes },
+    lifetime: agent,
   };
 }
 
 /**
  * Reads keys by hash, and the nodes on their paths, from the MongoDB primary. If no agent has the key, a second read
- * checks whether the key belonged to an agent that was revoked.
+ * checks whether the key belonged to an agent that was revoked or has expired.
  */
 export function authorityStore(
   { partners, agents, erasures, accessTokens }: Pick<Store, 'partners' | 'agents' | 'erasures' | 'accessTokens'>,
   { revokedKey }: Pick<Secrets, 'revokedKey'>,
 ): AuthorityStore {
   return {
-    async key({ hash, agent: isAgent, member: isMember }): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null> {
+    async key({ hash, agent: isAgent, member: isMember }): Promise<StoredKey | FinalBlock | null> {
       if (isMember) {
         const token = await accessTokens.get(hash);
         if (!token) return null;
@@ -89,7 +92,10 @@ export function authorityStore(
         };
       }
       const agent = await agents.byKeyHash(hash);
-      if (!agent) return (await agents.isRevokedKey(revokedKey(hash))) ? 'AGENT_KEY_REVOKED' : null;
+      if (!agent) {
+        const status = await agents.statusOfRevokedKey(revokedKey(hash));
+        return status === 'EXPIRED' ? 'AGENT_EXPIRED' : status && 'AGENT_KEY_REVOKED';
+      }
       const { _id, tenant, name, type, preset, ancestors } = agent;
       return {
         facts: {

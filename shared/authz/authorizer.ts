@@ -14,9 +14,10 @@ import type { Admission, Entry } from './admission';
 import { capacityPolicyOf, CONTROL_REQUESTS_PER_MINUTE } from './budget';
 import { createCredentialParser, nodeRow } from './cached-rows';
 import { createKeyCheck, type KeyCheck } from './check-key';
-import { type Block, type Credential, credentialOf, type Policy, type Scope } from './credential';
+import { type Credential, credentialOf, type FinalBlock, type Policy, type Scope } from './credential';
 import { enteringText, markEntered } from './entering-requests';
 import { createKeyLookups, type PresentedKey } from './key-lookups';
+import { activeAncestorsOf, blockOf } from './path-blocks';
 import { blocked, budgetExhausted, isBlock, scopeMissing, unknownKey } from './rejections';
 import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
 
@@ -89,12 +90,12 @@ export function createAuthorizer(deps: {
   const nodeSlot = (tag: string, id: string): [string, string] => [keys.node(tag, id), keys.nodeLease(tag, id)];
 
   /**
-   * Replaces a revoked agent's credential row with a tombstone, so that requests with its key no longer cause MongoDB
-   * reads. Does not need a lease, because revocation is permanent. If the write fails, callers still get the same
+   * Replaces a revoked or expired agent's credential row with a tombstone, so that requests with its key no longer cause
+   * MongoDB reads. Does not need a lease, because the block is permanent. If the write fails, callers still get the same
    * error.
    */
-  const writeTombstone = async (slot: [string, string], epoch: string): Promise<void> => {
-    const tombstone = { run: epoch, path: 'AGENT_KEY_REVOKED' satisfies Block };
+  const writeTombstone = async (slot: [string, string], epoch: string, block: FinalBlock): Promise<void> => {
+    const tombstone = { run: epoch, path: block };
     const write = redis
       .multi()
       .del(...slot)
@@ -120,8 +121,8 @@ export function createAuthorizer(deps: {
         ownEpoch = await lease(own);
         return store.key(key);
       });
-      if (stored === 'AGENT_KEY_REVOKED') {
-        await writeTombstone(own, ownEpoch);
+      if (typeof stored === 'string') {
+        await writeTombstone(own, ownEpoch, stored);
         throw blocked(stored);
       }
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
@@ -214,16 +215,13 @@ export function createAuthorizer(deps: {
     const stored = await lookups.lookUp(key, () => store.key(key));
     lookups.admitted(key);
     markEntered(requests, key, null);
-    if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
+    if (typeof stored === 'string') throw blocked(stored);
     const nodes = await store.nodes(stored.path);
     if (nodes.length !== stored.path.length) throw unknownKey();
-    const blocks = [...nodes.map((node) => node.blocked), nodes.at(-1)!.selfBlocked].filter((block) => block !== null);
-    // As in authorize.lua, a permanent block takes precedence.
-    const block = blocks.find((candidate) => candidate === 'AGENT_KEY_REVOKED') ?? blocks[0];
+    const block = blockOf(nodes, stored.expiresAt, Date.now());
     if (block) throw blocked(block);
-    if (stored.expiresAt && stored.expiresAt.getTime() <= Date.now()) throw blocked('API_KEY_EXPIRED');
     const facts = nodes.map((node) => node.facts);
-    return { stored, credential: credentialOf(stored.facts, facts) };
+    return { stored, credential: credentialOf(stored.facts, facts, activeAncestorsOf(nodes)) };
   };
 
   /** Checks keys of one tenant. */

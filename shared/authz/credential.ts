@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { LifetimeFacts } from '../domain/agent-lifetime';
 import type { PartnerId } from '../domain/ids';
 import { MEMBER_ROLES } from '../domain/roles';
 import type { Scope } from '../domain/scopes';
@@ -6,8 +7,16 @@ import type { Scope } from '../domain/scopes';
 export type { Scope };
 
 /** Reasons to reject every request made with a key. */
-export const BLOCKS = ['PARTNER_SUSPENDED', 'AGENT_SUSPENDED', 'AGENT_KEY_REVOKED', 'API_KEY_EXPIRED'] as const;
+export const BLOCKS = [
+  'PARTNER_SUSPENDED',
+  'AGENT_SUSPENDED',
+  'AGENT_KEY_REVOKED',
+  'AGENT_EXPIRED',
+  'API_KEY_EXPIRED',
+] as const;
 export type Block = (typeof BLOCKS)[number];
+/** Why the key of an agent no longer exists. */
+export type FinalBlock = Extract<Block, 'AGENT_KEY_REVOKED' | 'AGENT_EXPIRED'>;
 
 /** Immutable facts about a key, cached in its credential row. */
 export const keyFactsSchema = z.object({
@@ -57,6 +66,8 @@ export interface PathNode {
   /** Units per minute. Null if the node has no limit of its own. */
   budgets: Record<NodePolicy, number | null>;
   facts: NodeFacts;
+  /** Null for the partner. */
+  lifetime: LifetimeFacts | null;
 }
 
 /** The owner of a key and what the key may do. */
@@ -65,6 +76,8 @@ export interface Credential extends KeyFacts {
   queueSharePercent: number | undefined;
   /** The list of a restricted partner key, or one list per agent on the path. An event type must be on all of them. */
   allowlists: string[][];
+  /** The agent's ancestors whose idle time its activity ends. */
+  activeAncestors: readonly string[];
 }
 
 /** The budget that a request draws on. */
@@ -76,11 +89,12 @@ export type Policy = 'events' | 'requests' | 'control' | 'introspections';
 type NodePolicy = Exclude<Policy, 'control' | 'introspections'>;
 
 /** Combines the facts about a key with those about the nodes on its path. */
-export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {
+export function credentialOf(key: KeyFacts, path: NodeFacts[], activeAncestors: readonly string[] = []): Credential {
   return {
     ...key,
     plan: path[0]?.plan ?? 'STANDARD',
     queueSharePercent: path[0]?.queueSharePercent,
     allowlists: [key, ...path].flatMap(({ allowedEventTypes }) => (allowedEventTypes ? [allowedEventTypes] : [])),
+    activeAncestors,
   };
 }

@@ -69,14 +69,18 @@ export function createActivityRecorder(deps: {
 
 type Admitted = Pick<Admission, 'credential' | 'nowMs'>;
 
-/** Wraps an authorizer to record the activity of each authorized agent, by ID, and of each partner key, by hash. */
+/**
+ * Wraps an authorizer to record the activity of each authorized agent, by ID, and of each partner key, by hash. Below an
+ * idle limit, also records that a descendant of each ancestor was active.
+ */
 export function recordingAuthorizer(
   authorizer: Authorizer,
-  { agents, keys }: Record<'agents' | 'keys', Pick<ActivityRecorder, 'record'>>,
+  { agents, ancestors, keys }: Record<'agents' | 'ancestors' | 'keys', Pick<ActivityRecorder, 'record'>>,
 ): Authorizer {
   const recorded = <Found extends Admitted>({ hash, member }: ParsedApiKey, found: Found): Found => {
-    const { agent } = found.credential;
+    const { agent, activeAncestors } = found.credential;
     const atMs = found.nowMs ?? Date.now();
+    for (const id of activeAncestors) ancestors.record(id, atMs);
     if (agent) agents.record(agent.agentId, atMs);
     else if (!member) keys.record(hash, atMs);
     return found;

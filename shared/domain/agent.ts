@@ -18,9 +18,9 @@ export const PRESET_SCOPES: Record<Preset, readonly ApiKeyScope[]> = {
 };
 
 /** An agent's own status. The effective status also depends on the subtree marks of its ancestors. */
-export const AGENT_STATUSES = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'REVOKED', 'REJECTED'] as const;
+export const AGENT_STATUSES = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'REVOKED', 'REJECTED', 'EXPIRED'] as const;
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
-/** Statuses of agents that are not permanently revoked or rejected. */
+/** Statuses of agents that are not permanently revoked, rejected or expired. */
 export const LIVING_STATUSES: readonly AgentStatus[] = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED'];
 export type MembershipSource = 'REGISTERED' | 'SPAWNED';
 
@@ -54,10 +54,14 @@ export const DEFAULT_POLICY: SpawnPolicy = {
   approval: {},
 };
 
-/** Returns REVOKED in a killed subtree, SUSPENDED in a suspended subtree, and otherwise the agent's own status. */
-export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]): AgentStatus {
-  if (own === 'REVOKED' || own === 'REJECTED') return own;
+/**
+ * Returns REVOKED in a killed subtree, EXPIRED for an agent whose lifetime has ended, SUSPENDED in a suspended subtree,
+ * and otherwise the agent's own status.
+ */
+export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[], hasExpired = false): AgentStatus {
+  if (!LIVING_STATUSES.includes(own)) return own;
   if (marks.some(({ killedAt }) => killedAt !== null)) return 'REVOKED';
+  if (hasExpired) return 'EXPIRED';
   if (own === 'ACTIVE' && marks.some(({ subtreeSuspendedAt }) => subtreeSuspendedAt !== null)) return 'SUSPENDED';
   return own;
 }
@@ -72,6 +76,8 @@ export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
   SUSPENDED: ['ACTIVE', 'SUSPENDED'],
   REVOKED: ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'REVOKED'],
   REJECTED: ['REJECTED'],
+  // Until the sweep has recorded it, an expired agent has its former status.
+  EXPIRED: ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'EXPIRED'],
 };
 
 function agentIdPrefix(tenant: Tenant): string {

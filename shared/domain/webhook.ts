@@ -10,6 +10,7 @@ export const WEBHOOK_TYPES = [
   'agent.reactivated',
   'agent.revoked',
   'agent.key.rotated',
+  'agent.expired',
   'cascade.started',
   'cascade.closed',
   'key.rotated',

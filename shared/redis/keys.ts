@@ -38,6 +38,8 @@ export function redisKeys(keyspace: string, eventShards = 1) {
     credentialLease: (tag: string, keyHash: string) => `${p}:{${tag}}:credential-lease:${keyHash}`,
     /** With an empty `id`, returns the prefix to which authorize.lua appends node IDs. */
     node: (tag: string, id: string) => `${p}:{${tag}}:node:${id}`,
+    /** When an agent or one of its descendants was last active, in ms. Exists only below an idle limit. */
+    nodeSeen: (tag: string, id: string) => `${p}:{${tag}}:node:${id}:seen`,
     nodeLease: (tag: string, id: string) => `${p}:{${tag}}:node-lease:${id}`,
     /** Prefix to which authorize.lua appends node IDs. */
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
@@ -49,6 +51,8 @@ export function redisKeys(keyspace: string, eventShards = 1) {
      */
     usage: (tenant: Tenant, part: number | 'hours' | '') =>
       `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:usage:${part}`,
+    /** Lock of the worker that looks for expired agents. */
+    expirySweep: () => `${p}:{expiry}:sweep`,
     /** Lock of the worker that stores usage. */
     usageSweep: () => `${p}:{usage}:sweep`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,

@@ -19,6 +19,10 @@ const TREE_FIELDS = [
   'subtreeSuspendedAt',
   'lastActivityAt',
   'createdAt',
+  'updatedAt',
+  'expiresAt',
+  'idleTimeoutSeconds',
+  'descendantActivityAt',
 ] as const;
 const PROJECTION = Object.fromEntries(TREE_FIELDS.map((field) => [field, 1 as const]));
 export type TreeRow = Pick<AgentDoc, '_id' | (typeof TREE_FIELDS)[number]>;
@@ -56,7 +60,7 @@ const AGENTS_PER_COMMAND = 250;
 const NEXT_AFTER_SLASH = '0';
 
 /** Matches only an agent and its descendants, because every character of an ID sorts after the slash. */
-const within = (path: string) => ({ $gte: path, $lt: path + NEXT_AFTER_SLASH });
+export const within = (path: string) => ({ $gte: path, $lt: path + NEXT_AFTER_SLASH });
 const alive = ({ tenant, path }: Subtree) => ({ tenant, path: within(path), status: { $in: [...LIVING_STATUSES] } });
 
 /**
@@ -108,9 +112,9 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
     },
 
     /**
-     * Revokes the agents whose status and key have not changed since they were read. Sets each agent's status, deletes
-     * its key and stores the key's reference. One command revokes many agents, because the server looks up each agent's
-     * reference at the position of its key hash in a list. Returns the number of revoked agents.
+     * Revokes or expires the agents whose status and key have not changed since they were read. Sets each agent's status,
+     * deletes its key and stores the key's reference. One command revokes many agents, because the server looks up each agent's
+     * reference at the position of its key hash in a list. Returns the number of agents that were changed.
      */
     async revokeMany(
       rows: readonly AliveRow[],
@@ -118,8 +122,9 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
       revokedKey: KeyedHash,
       at: Date,
       session: ClientSession,
+      becomes: 'REVOKED' | 'EXPIRED' = 'REVOKED',
     ): Promise<number> {
-      const revoked = { status: 'REVOKED' as const, key: null, updatedAt: at };
+      const revoked = { status: becomes, key: null, updatedAt: at };
       const idsOf = (agents: readonly AliveRow[]): string[] => agents.map(({ _id }) => _id);
       const keyed = rows.filter(({ key }) => key);
       const keyless = rows.filter(({ key }) => !key);

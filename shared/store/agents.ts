@@ -1,12 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
-import {
-  type AgentStatus,
-  type AgentType,
-  LIVING_STATUSES,
-  type MembershipSource,
-  type Preset,
-  type SubtreeMarks,
-} from '../domain/agent';
+import { type AgentStatus, type AgentType, LIVING_STATUSES, type MembershipSource, type Preset } from '../domain/agent';
+import type { AgentOwner, LifetimeFacts } from '../domain/agent-lifetime';
 import type { Tenant } from '../domain/ids';
 import {
   LIST_TIMEOUT_MS,
@@ -20,7 +14,7 @@ import {
 import { tenantRouting } from './routing';
 
 /** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the path index. */
-export interface AgentDoc {
+export interface AgentDoc extends LifetimeFacts {
   _id: string;
   tenant: Tenant;
   name: string;
@@ -28,7 +22,6 @@ export interface AgentDoc {
   preset: Preset;
   allowedEventTypes: string[];
   rateLimitPerMinute: number | null;
-  status: AgentStatus;
   parentId: string | null;
   rootId: string;
   ancestors: string[];
@@ -36,11 +29,18 @@ export interface AgentDoc {
   /** The IDs from the root to this agent, each preceded by a slash. Paths sort in depth-first order. */
   path: string;
   membershipSource: MembershipSource;
-  /** Who is responsible for the agent, in the partner's own words. */
+  /** Who is responsible for the agent, in the partner's own words. Deprecated: `owner` replaces it. */
   authorizer: string | null;
+  owner?: AgentOwner | null;
+  /** ID of the key, member or agent that created this agent. Absent from agents that an earlier version created. */
+  createdBy?: string | null;
   key: { hash: string; prefix: string; createdAt: Date } | null;
-  /** HMAC of the revoked key's hash. Absent until the agent is revoked, because the index is sparse. */
+  /** HMAC of the revoked or expired key's hash. Absent until then, because the index is sparse. */
   revokedKeyRef?: string;
+  /** When the sweep next checks whether the agent has expired. Absent if it cannot expire. */
+  expiryCheckAt?: Date;
+  /** True after a change of the limits, until the sweep has scheduled a check of every descendant. */
+  limitsChanged?: true;
   /** `killedAt` and `subtreeSuspendedAt` apply to the whole subtree, including this agent. */
   killedAt: Date | null;
   subtreeSuspendedAt: Date | null;
@@ -53,9 +53,6 @@ export interface AgentDoc {
   treeSize: number;
   /** On roots: incremented by every change to the tree, so that concurrent changes conflict. */
   treeRevision: number;
-  createdAt: Date;
-  updatedAt: Date;
-  lastActivityAt: Date | null;
 }
 
 export type AgentChange = Partial<
@@ -69,6 +66,12 @@ export type AgentChange = Partial<
     | 'revokedKeyRef'
     | 'subtreeSuspendedAt'
     | 'approvalId'
+    | 'authorizer'
+    | 'owner'
+    | 'expiresAt'
+    | 'idleTimeoutSeconds'
+    | 'expiryCheckAt'
+    | 'limitsChanged'
   >
 >;
 
@@ -80,6 +83,7 @@ export interface AgentFilter {
 }
 
 const keySchema = new Schema({ hash: String, prefix: String, createdAt: Date }, { _id: false });
+const ownerSchema = new Schema({ name: String, email: String }, { _id: false });
 
 const schema = new Schema<AgentDoc>(
   {
@@ -98,6 +102,13 @@ const schema = new Schema<AgentDoc>(
     path: { type: String, required: true },
     membershipSource: { type: String, required: true },
     authorizer: String,
+    owner: { type: ownerSchema, default: null },
+    createdBy: String,
+    expiresAt: Date,
+    idleTimeoutSeconds: Number,
+    descendantActivityAt: Date,
+    expiryCheckAt: Date,
+    limitsChanged: Boolean,
     key: { type: keySchema, default: null },
     revokedKeyRef: String,
     killedAt: Date,
@@ -117,6 +128,7 @@ const schema = new Schema<AgentDoc>(
 // supported MongoDB-compatible servers cannot use such an index here.
 schema.index({ 'key.hash': 1 });
 schema.index({ revokedKeyRef: 1 }, { sparse: true });
+schema.index({ expiryCheckAt: 1 }, { sparse: true });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, status: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, path: 1, status: 1 });
@@ -135,7 +147,6 @@ const positionOf = ({ createdAt, _id }: AgentDoc): Position => ({ atMs: createdA
 
 export function agentsStore(connection: Connection) {
   const model = connection.model<AgentDoc>('Agent', schema);
-  const collection = connection.collection<AgentDoc>(model.collection.collectionName);
   const routing = tenantRouting(connection);
   return {
     model,
@@ -177,15 +188,6 @@ export function agentsStore(connection: Connection) {
 
     async byApproval(tenant: Tenant, approvalId: string): Promise<AgentDoc | null> {
       return model.findOne({ approvalId, tenant }).read('primary').lean<AgentDoc>();
-    },
-
-    /** Returns subtree marks by agent ID. Agents without marks have no entry. */
-    async marksOf(ids: readonly string[]): Promise<Map<string, SubtreeMarks>> {
-      const marked = { $or: [{ killedAt: { $ne: null } }, { subtreeSuspendedAt: { $ne: null } }] };
-      const docs = await model
-        .find({ _id: { $in: [...ids] }, ...marked }, { killedAt: 1, subtreeSuspendedAt: 1 })
-        .lean<(SubtreeMarks & { _id: string })[]>();
-      return new Map(docs.map((doc) => [doc._id, doc]));
     },
 
     /**
@@ -230,9 +232,13 @@ export function agentsStore(connection: Connection) {
       return model.findOne({ 'key.hash': hash }).read('primary').lean<AgentDoc>();
     },
 
-    /** Returns true if `ref` is the HMAC of a revoked agent's key hash. */
-    async isRevokedKey(ref: string): Promise<boolean> {
-      return (await model.exists({ revokedKeyRef: ref }).read('primary').lean()) !== null;
+    /** Returns the status of the revoked or expired agent whose key hash has the HMAC `ref`, or null. */
+    async statusOfRevokedKey(ref: string): Promise<AgentStatus | null> {
+      const agent = await model
+        .findOne({ revokedKeyRef: ref }, { status: 1 })
+        .read('primary')
+        .lean<Pick<AgentDoc, 'status'>>();
+      return agent?.status ?? null;
     },
 
     /** Applies a change to an agent. Returns null if the agent has changed since `before` was read. */
@@ -264,15 +270,6 @@ export function agentsStore(connection: Connection) {
     /** Marks a subtree as killed, permanently. */
     async markKilled(agentId: string, at: Date, session: ClientSession): Promise<void> {
       await model.updateOne({ _id: agentId, killedAt: null }, { $set: { killedAt: at } }, { session });
-    },
-
-    /** Records when agents were last active. Never moves a time backward. */
-    async recordActivity(seen: readonly (readonly [agentId: string, at: Date])[]): Promise<void> {
-      if (seen.length === 0) return;
-      const writes = seen.map(([agentId, at]) => ({
-        updateOne: { filter: { _id: agentId }, update: { $max: { lastActivityAt: at } } },
-      }));
-      await collection.bulkWrite(writes, { ordered: false });
     },
   };
 }

@@ -1,12 +1,12 @@
 import type { Model } from 'mongoose';
-import type { SubtreeMarks } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
+import { type AgentLimits, LIMIT_FIELDS } from './agent-lifetimes';
 import type { AgentDoc } from './agents';
 import { LIST_TIMEOUT_MS } from './list-page';
 
 /** An agent on the path of another one. */
-type PathAgent = SubtreeMarks & Pick<AgentDoc, '_id' | 'name'>;
-const PATH_FIELDS = { name: 1, killedAt: 1, subtreeSuspendedAt: 1 } as const;
+type PathAgent = AgentLimits & Pick<AgentDoc, '_id' | 'name'>;
+const PATH_FIELDS = { ...LIMIT_FIELDS, name: 1 } as const;
 
 /** Sorts after every other character. */
 const LAST_CHARACTER = '\u{10FFFF}';

@@ -1,6 +1,7 @@
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { withDeadline } from '../concurrency/deadline';
 import { accessTokensStore } from './access-tokens';
+import { agentLifetimeQueries } from './agent-lifetimes';
 import { agentTreeQueries } from './agent-tree';
 import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
@@ -68,7 +69,12 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     applications: applicationsStore(connection),
     audit: { ...audit, ...auditRanges(audit.model) },
     auditHeads: auditHeadsStore(connection),
-    agents: { ...agents, ...agentTreeQueries(agents.model), ...agentFinders(agents.model) },
+    agents: {
+      ...agents,
+      ...agentTreeQueries(agents.model),
+      ...agentFinders(agents.model),
+      ...agentLifetimeQueries(agents.model),
+    },
     policies: policiesStore(connection),
     cascades: cascadesStore(connection),
     identities: identitiesStore(connection, identityAccounts),

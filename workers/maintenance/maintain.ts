@@ -1,3 +1,5 @@
+import type { Authorizer } from '../../shared/authz/authorizer';
+import type { Secrets } from '../../shared/domain/subject';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { findEventShards } from '../../shared/queue/event-shards';
@@ -14,6 +16,7 @@ import type { OUTBOXES, Store } from '../../shared/store/store';
 import { storeUsage } from '../../shared/usage/store-usage';
 import { checkChains } from '../audit/check-chains';
 import { announceExpiringKeys } from './announce-expiring-keys';
+import { expireAgents, MAX_CHECKS_PER_RUN } from './expire-agents';
 import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
 import { gaugeReadings } from './read-gauges';
@@ -39,6 +42,11 @@ const USAGE_LOCK_MS = 50_000;
 const CHAINS_EVERY_MS = 5_000;
 /** Less than `CHAINS_EVERY_MS`, so that in each interval, only the first worker checks audit chains. */
 const CHAINS_LOCK_MS = 4_000;
+const EXPIRY_EVERY_MS = 5_000;
+/** Less than `EXPIRY_EVERY_MS`, so that in each interval, only the first worker looks for expired agents. */
+const EXPIRY_LOCK_MS = 4_000;
+/** Maximum number of consecutive runs of the search for expired agents in each interval. */
+const MAX_EXPIRY_RUNS = 20;
 const CASCADES_EVERY_MS = 5_000;
 const SIGNING_KEYS_EVERY_MS = 10 * 60_000;
 /** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
@@ -46,8 +54,8 @@ const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades, announces expiring keys, stores usage, checks audit chains, rotates the signing keys, rewrites append-only files after erasures
- * and updates the gauges. Returns a function that stops it.
+ * cascades, announces expiring keys, records expired agents, stores usage, checks audit chains, rotates the signing keys,
+ * rewrites append-only files after erasures and updates the gauges. Returns a function that stops it.
  */
 export function maintain(deps: {
   queues: InspectedQueues;
@@ -56,6 +64,7 @@ export function maintain(deps: {
   store: Pick<
     Store,
     | 'cascades'
+    | 'agents'
     | 'audit'
     | 'auditHeads'
     | 'backupTimes'
@@ -69,6 +78,8 @@ export function maintain(deps: {
     | 'transaction'
   >;
   signer: Pick<Signer, 'rotate'>;
+  authorizer: Pick<Authorizer, 'withInvalidation'>;
+  secrets: Pick<Secrets, 'revokedKey'>;
   link: RedisLink;
   /** The cache's Redis. Null if the queues use the same server. */
   cacheLink: RedisLink | null;
@@ -134,6 +145,16 @@ export function maintain(deps: {
     repeat(EXPIRING_KEYS_EVERY_MS, 'search for expiring keys', log, () =>
       announceExpiringKeys({ store, queue: webhookQueue }, new Date()),
     ),
+    repeat(EXPIRY_EVERY_MS, 'search for expired agents', log, async () => {
+      const isFirst = await scripts.takeLock(link.client, [keys.expirySweep()], ['1', EXPIRY_LOCK_MS]);
+      if (isFirst === 0) return;
+      for (
+        let runs = 0, checked = MAX_CHECKS_PER_RUN;
+        checked === MAX_CHECKS_PER_RUN && runs < MAX_EXPIRY_RUNS;
+        runs += 1
+      )
+        checked = await expireAgents(deps, new Date());
+    }),
     repeat(CASCADES_EVERY_MS, 'cascade requeue', log, async () => {
       const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_RUN);
       for (const { _id } of due) await cascadeQueue.add(_id);

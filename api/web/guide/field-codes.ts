@@ -24,6 +24,7 @@ export const FIELD_CODES: Record<string, string> = {
   ESCALATION: 'Do not request more permissions than the parent has, or the key that creates the key.',
   INVALID_CURSOR: 'Pass `nextCursor` unchanged from the previous page of the same list.',
   IN_THE_PAST: 'Use a time in the future.',
+  MUTUALLY_EXCLUSIVE: 'Send only one of the fields that `message` names.',
   INVALID_IP_RANGE: 'Use an IP address or a CIDR range, such as `203.0.113.0/24`.',
   INVALID_RANGE: 'Use a range that is not empty and not longer than `message` allows.',
   INVALID_ORIGIN: 'Use an origin: `https://` and a host name, without a path.',

@@ -76,7 +76,7 @@ const VALUES = new Set(
   [
     'limit from to bucket status code type maxDepth action actor queue eventType',
     'events occurredAt weight metadata idempotencyKey',
-    'name preset allowedEventTypes rateLimitPerMinute authorizer reason dryRun',
+    'name preset allowedEventTypes rateLimitPerMinute authorizer reason dryRun idleTimeoutSeconds owner',
     'includeDescendants spawnEnabled maxSpawnDepth maxChildrenPerAgent maxAgentsPerRoot approval',
     'fromDepth fromAgentsPerRoot url accountLabel returnUrl state expiresInSeconds',
     'website contactEmail useCase plan limits eventsPerMinute requestsPerMinute',

@@ -32,6 +32,7 @@ describe('requests in progress when their agent is revoked or suspended', () => 
         tenant: tenantOf(partner.partnerId, 'live'),
         partnerId: partner.partnerId,
         self: root.id,
+        callerId: root.id,
         auditContext: { actor: { kind: 'AGENT', agentId: root.id }, requestId: 'late', at: new Date() },
         idempotencyKey: null,
       };

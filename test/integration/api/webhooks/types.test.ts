@@ -122,6 +122,11 @@ describe('webhook messages', () => {
     expect(await arrives('cascade.closed')).toEqual([{ ...killed, revoked: 4 }]);
     expect(received('agent.revoked')).toHaveLength(1);
 
+    const due = { expiresAt: new Date(), expiryCheckAt: new Date() };
+    const expired = await insertAgent(mir.ctx.store, partner, due);
+    const inOwnTree = { agentId: expired.agentId, parentId: null, rootId: expired.agentId };
+    expect(await arrives('agent.expired')).toEqual([{ ...inOwnTree, status: 'EXPIRED' }]);
+
     const failed = await queueUnreadable(partner);
     const [failure] = await arrives('receipt.failed');
     expect(failure).toMatchObject({ receiptIds: [failed], failed: 1, codes: ['PAYLOAD_UNREADABLE'] });

@@ -18,7 +18,7 @@ import { waitUntil } from '../../../support/wait-until';
  * lists them.
  */
 const FAN_OUT = [
-  /^find agents (key\.hash|revokedKeyRef|_id)$/,
+  /^find agents (key\.hash|revokedKeyRef|expiryCheckAt|_id)$/,
   /^update agents _id(,killedAt)?$/,
   /^(find|aggregate) audit chain,sealed$/,
   /^find erasures (_id|nextLookAt,status|status)$/,

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { AgentDoc } from '../../../../shared/store/agents';
+import { expireAgents } from '../../../../workers/maintenance/expire-agents';
 import { type ParsedApiKey, parseApiKey } from '../../../../shared/domain/api-key';
 import { tagOf, tenantOf } from '../../../../shared/domain/ids';
 import { startSecondApi } from '../../../support/agents';
@@ -17,6 +18,7 @@ const TREE_SIZE = isSlowMongo() ? 1_100 : 1_500;
 const CLOSED_WITHIN_MS = 120_000;
 const ONE_HOUR_MS = 3_600_000;
 const REVOKED = '401 AGENT_KEY_REVOKED';
+const EXPIRED = '401 AGENT_EXPIRED';
 const INVALID = '401 API_KEY_INVALID';
 
 const { serve, ownRedis } = faultEnvironment();
@@ -50,22 +52,24 @@ async function whileRedisIsDown(check: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Expects AGENT_KEY_REVOKED with warm and cold caches, from a new API process, and while Redis is down. */
-async function expectRevokedEverywhere(keys: readonly string[]): Promise<void> {
-  expect(await outcomes(keys)).toEqual([REVOKED]);
+/** Expects the same rejection with warm and cold caches, from a new API process, and while Redis is down. */
+async function expectRejectedEverywhere(keys: readonly string[], expected: string): Promise<void> {
+  expect(await outcomes(keys)).toEqual([expected]);
   await flush();
-  expect(await outcomes(keys)).toEqual([REVOKED]);
+  expect(await outcomes(keys)).toEqual([expected]);
   await flush();
   const second = await startSecondApi(mir);
   try {
-    expect(await outcomes(keys, second.client)).toEqual([REVOKED]);
-    expect(await outcomes(keys, second.client)).toEqual([REVOKED]);
+    expect(await outcomes(keys, second.client)).toEqual([expected]);
+    expect(await outcomes(keys, second.client)).toEqual([expected]);
   } finally {
     await second.close();
   }
-  await whileRedisIsDown(async () => expect(await outcomes(keys)).toEqual([REVOKED]));
-  expect(await outcomes(keys)).toEqual([REVOKED]);
+  await whileRedisIsDown(async () => expect(await outcomes(keys)).toEqual([expected]));
+  expect(await outcomes(keys)).toEqual([expected]);
 }
+
+const expectRevokedEverywhere = (keys: readonly string[]): Promise<void> => expectRejectedEverywhere(keys, REVOKED);
 
 const post = (partner: TestPartner, { agentId }: Pick<GrownAgent, 'agentId'>, action: string, body: object = {}) =>
   mir.client.post(`/v1/agents/${agentId}/${action}`, partner.liveKey, body);
@@ -239,5 +243,26 @@ describe('revoked keys', () => {
       expect(status).toBe(401);
       expect(`${body.title} ${body.detail}`).not.toMatch(/\b(newest|newer|latest|another|other|new one|rotate)/i);
     }
+  });
+});
+
+describe('the keys of expired agents', () => {
+  it('get AGENT_EXPIRED before and after the expiry is recorded, cached or not, and while Redis is down', async () => {
+    const partner = await mir.partner();
+    const agent = await insertAgent(mir.ctx.store, partner);
+    const child = await insertAgent(mir.ctx.store, partner, {}, agent);
+    const keys = [agent.apiKey, child.apiKey];
+    await whileRedisIsDown(async () => expect(await outcomes(keys)).toEqual(['200']));
+    expect(await outcomes(keys)).toEqual(['200']);
+    await mir.ctx.store.agents.model.updateOne({ _id: agent.agentId }, { expiresAt: new Date() });
+    await flush();
+    await expectRejectedEverywhere(keys, EXPIRED);
+    await mir.ctx.store.agents.model.updateMany(
+      { _id: { $in: [agent.agentId, child.agentId] } },
+      { expiryCheckAt: new Date() },
+    );
+    await expireAgents({ ...mir.ctx, link: mir.ctx.queueLink }, new Date());
+    expect([(await readAgent(agent)).status, (await readAgent(child)).key]).toEqual(['EXPIRED', null]);
+    await expectRejectedEverywhere(keys, EXPIRED);
   });
 });
