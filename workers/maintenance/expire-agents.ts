@@ -125,11 +125,13 @@ async function recordExpired(
     at,
   }));
   await store.audit.appendMany(entries, session);
+  const receivers = await store.webhooks.receiversOf(expired[0]!.agent.tenant, session);
   const deliveryIds: string[] = [];
   for (const { agent } of expired) {
     const { _id: agentId, tenant, parentId, rootId } = agent;
     const data = { agentId, parentId, rootId, status: 'EXPIRED' };
-    deliveryIds.push(...(await announce({ store }, { tenant, type: 'agent.expired', data, at }, session)));
+    const message = { tenant, type: 'agent.expired' as const, data, at, receivers };
+    deliveryIds.push(...(await announce({ store }, message, session)));
   }
   return deliveryIds;
 }

@@ -109,6 +109,16 @@ describe('pushes to receivers', () => {
     expect(events).toHaveLength(4);
   });
 
+  it('send the expiry of an agent', async () => {
+    await newReceiver('SET');
+    const body = { name: 'Brief', type: 'SERVICE_ACCOUNT', preset: 'STANDARD', allowedEventTypes: ['mir.content.*'] };
+    const brief = await mir.client.post('/v1/agents', partner.liveKey, { ...body, expiresInSeconds: 1 });
+    expect(brief.status).toBe(201);
+    const { events } = await claimsOf((await received(1))[0]!.body);
+    const common = { agentId: brief.body.agentId, rootId: brief.body.agentId };
+    expect(events).toMatchObject({ [SESSION_REVOKED]: { ...common, type: 'agent.expired', status: 'EXPIRED' } });
+  });
+
   it('send a Standard Webhook signed with the receiver’s own secret', async () => {
     server.respond = () => 204;
     const { secret } = await newReceiver('STANDARD_WEBHOOK');
