@@ -38,11 +38,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Returns the only example in a language. */
-function exampleOf(language: string): string {
+/** Returns the example in a language that contains a part. */
+function exampleOf(language: string, part: string): string {
   const blocks = parse(html, { blockTextElements: {} }).querySelectorAll(`pre[data-language="${language}"] code`);
-  expect(blocks).toHaveLength(1);
-  return blocks[0]!.textContent;
+  const found = blocks.map(({ textContent }) => textContent).filter((text) => text.includes(part));
+  expect(found).toHaveLength(1);
+  return found[0]!;
 }
 
 /** Replaces a text that the example must contain. */
@@ -72,7 +73,7 @@ describe('the examples that protect services', () => {
         ['127.0.0.1:9000', `127.0.0.1:${servicePort}`],
         [mir.ctx.config.publicUrl, mirUrl],
         ['/etc/nginx/', `${files}/`],
-      ].reduce((text, [part, by]) => replaced(text, part!, by!), exampleOf('nginx'));
+      ].reduce((text, [part, by]) => replaced(text, part!, by!), exampleOf('nginx', 'auth_request'));
     const keyFile = { 'mir-key.conf': `proxy_set_header x-api-key "${gatewayKey}";\n` };
     const nginx = await startNginx(port, configOf(mir.url, port), keyFile);
     ends.push(() => nginx.stop());
@@ -94,7 +95,7 @@ describe('the examples that protect services', () => {
     // The program resolves `express` from its own folder.
     symlinkSync(path.join(projectRoot(), 'node_modules'), path.join(folder, 'node_modules'));
     const program = path.join(folder, 'service.mjs');
-    writeFileSync(program, exampleOf('js'));
+    writeFileSync(program, exampleOf('js', 'requireAgent'));
     const start = async (mirUrl: string): Promise<number> => {
       const port = await freePort();
       const env = { PATH: process.env['PATH'], MIR_URL: mirUrl, MIR_KEY: gatewayKey, PORT: String(port) };
