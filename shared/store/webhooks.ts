@@ -177,10 +177,10 @@ export function webhooksStore(connection: Connection) {
       await model.updateOne({ _id, 'recovery.until': recovery!.until }, { $unset: { recovery: 1 } });
     },
 
-    /** Counts the enabled endpoints at which every attempt has failed since `since` or longer. */
+    /** Counts the enabled webhook endpoints, without receivers, at which every attempt has failed since `since` or longer. */
     async countFailing(since: Date): Promise<number> {
       return model.countDocuments(
-        { failingSince: { $lte: since }, disabledAt: { $exists: false } },
+        { failingSince: { $lte: since }, disabledAt: { $exists: false }, format: { $exists: false } },
         { limit: MAX_COUNTED },
       );
     },

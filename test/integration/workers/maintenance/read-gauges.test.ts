@@ -10,6 +10,7 @@ import { gaugeReadings, STALE_AFTER_MS } from '../../../../workers/maintenance/r
 import { growTree } from '../../../support/grow-tree';
 import { type Harness, startHarness } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
+import { rawCollection } from '../../../support/raw-collection';
 import { waitUntil } from '../../../support/wait-until';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
 import { workerLink } from '../../../support/worker-link';
@@ -210,5 +211,20 @@ describe('gaugeReadings', () => {
       await client.connect();
       await own.close();
     }
+  });
+
+  it('counts webhook endpoints that have failed for 15 minutes and are enabled, without receivers', async () => {
+    const endpoints = rawCollection(mir.ctx.store.webhooks.model);
+    const [hourAgo, now] = [new Date(Date.now() - HOUR_MS), new Date()];
+    await endpoints.insertMany([
+      { _id: 'whe_failing', failingSince: hourAgo },
+      { _id: 'whe_recently', failingSince: now },
+      { _id: 'whe_disabled', failingSince: hourAgo, disabledAt: now },
+      { _id: 'rcv_failing', failingSince: hourAgo, format: 'SET', receiverSlot: 0 },
+    ]);
+    const { readAll, shown } = createReader();
+    await readAll();
+    expect(await shown('mir_webhooks_failing')).toBe(1);
+    expect(await shown('mir_webhooks_disabled')).toBe(1);
   });
 });
