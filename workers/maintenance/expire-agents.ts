@@ -1,7 +1,7 @@
 import type { Authorizer } from '../../shared/authz/authorizer';
 import { type AgentStatus, LIVING_STATUSES } from '../../shared/domain/agent';
 import { lifetimeOf } from '../../shared/domain/agent-lifetime';
-import { newId, partnerOf, tagOf } from '../../shared/domain/ids';
+import { newId, partnerOf, tagOf, type Tenant } from '../../shared/domain/ids';
 import type { Secrets } from '../../shared/domain/subject';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
@@ -99,6 +99,7 @@ async function findExpired(
 /** Sets the status of agents to EXPIRED, deletes their keys, and writes their audit entries and webhook messages. */
 async function recordExpired(
   { store, secrets }: Deps,
+  pageTenant: Tenant,
   expired: Findings['expired'],
   session: StoreSession,
 ): Promise<string[]> {
@@ -125,7 +126,7 @@ async function recordExpired(
     at,
   }));
   await store.audit.appendMany(entries, session);
-  const receivers = await store.webhooks.receiversOf(expired[0]!.agent.tenant, session);
+  const receivers = await store.webhooks.receiversOf(pageTenant, session);
   const deliveryIds: string[] = [];
   for (const { agent } of expired) {
     const { _id: agentId, tenant, parentId, rootId } = agent;
@@ -154,7 +155,8 @@ async function checkPage(deps: Deps, page: Page): Promise<number> {
         // Conflicts with every other change of the tree. What was read before may be outdated.
         await store.agents.touchTree(rootId, 0, session);
         const { expired: confirmed } = await findExpired(deps, page, facts, session);
-        const deliveryIds = await recordExpired(deps, confirmed, session);
+        if (confirmed.length === 0) return [];
+        const deliveryIds = await recordExpired(deps, tenant, confirmed, session);
         const agents = confirmed.map(({ agent }) => agent);
         await fence({ nodes: agents.map(({ _id }) => _id), keyHashes: agents.flatMap(({ key }) => key?.hash ?? []) });
         return deliveryIds;
