@@ -178,7 +178,7 @@ describe('an expired agent', () => {
     expect((await h.ctx.store.agents.byIds([root.id, child.id])).map(({ status }) => status)).not.toContain('EXPIRED');
   });
 
-  it('is rejected while Redis is away', async () => {
+  it('is rejected while Redis is down', async () => {
     const own = await steps.clockedPartner();
     const root = await register(h.client, own.liveKey);
     const child = await steps.childOf(root);
