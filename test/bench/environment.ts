@@ -53,6 +53,8 @@ async function openEnvironment(chosenDir: string | null) {
     LOG_LEVEL: 'error',
     // High, because no worker empties the queue while submission is measured.
     MAX_QUEUED_BYTES: String(4 * 1024 ** 3),
+    // The receivers of kills run on this machine.
+    WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true',
     PORT: '0',
     METRICS_PORT: '0',
     WORKER_PORT: '0',

@@ -7,7 +7,7 @@ import type { MainOptions } from './main-options';
 import { cpuMs } from './metrics';
 import { startApi, startProgram } from './processes';
 import type { Reporter } from './report';
-import { atLeast, type Limit } from './result';
+import { atLeast, atMost, type Limit, median } from './result';
 import { compare } from './rounds';
 
 const WARM_UP_SECONDS = 2;
@@ -15,6 +15,8 @@ const BATCH = 500;
 const BATCH_CONNECTIONS = 8;
 /** Agents whose keys are introspected, as many as the users that are resolved. */
 const TOKENS = 200;
+/** Share of the maximum rate of introspections at which their latency is measured. */
+const BUSY_SHARE = 0.7;
 
 /** Caches the signals of the users in these `/resolve` bodies, as a worker would. */
 async function seedSignals({ ctx, partner }: BenchEnvironment, userIds: string[]): Promise<void> {
@@ -56,14 +58,19 @@ export async function httpFigures(
   const plain = await startProgram('test/bench/servers/plain.js', environment.env);
   const headers = { 'x-api-key': environment.partner.liveKey };
 
-  const load = async (url: string, { bodies, connections }: Pair, forSeconds: number) => {
-    const limits = connections === undefined ? {} : { connections };
+  const load = async (
+    url: string,
+    { bodies, connections }: Pick<Pair, 'bodies' | 'connections'>,
+    forSeconds: number,
+    rate?: number,
+  ) => {
+    const limits = { ...(connections && { connections }), ...(rate && { rate }) };
     const result = await loadRoute({ url, headers, bodies, seconds: forSeconds, ...limits });
     await environment.clearQueue();
     return result;
   };
-  /** Returns the API's CPU time in ms per 1,000 requests, per round. */
-  const measure = async (pair: Pair): Promise<number[]> => {
+  /** Returns the rates and the API's CPU time in ms per 1,000 requests, per round. */
+  const measure = async (pair: Pair): Promise<{ cpu: number[]; rates: number[] }> => {
     const ours = `http://127.0.0.1:${api.port}${pair.ours}`;
     const baseline = `http://127.0.0.1:${(pair.baselineBodies ? api : plain).port}${pair.baseline}`;
     const other = { ...pair, bodies: pair.baselineBodies ?? pair.bodies };
@@ -77,14 +84,13 @@ export async function httpFigures(
       return perSecond;
     };
     const { id, name, limit } = pair;
-    reporter.add(
-      await compare(
-        { id, name, unit: 'req/s', limit, rounds },
-        measureOurs,
-        async () => (await load(baseline, other, seconds)).perSecond,
-      ),
+    const figure = await compare(
+      { id, name, unit: 'req/s', limit, rounds },
+      measureOurs,
+      async () => (await load(baseline, other, seconds)).perSecond,
     );
-    return cpu;
+    reporter.add(figure);
+    return { cpu, rates: figure.sides[0]!.values };
   };
 
   const singles = Array.from({ length: 200 }, (_, n) => submitted(n, users));
@@ -99,7 +105,7 @@ export async function httpFigures(
     });
   }
   if (selected.has('batch')) {
-    const cpu = await measure({
+    const { cpu } = await measure({
       id: 'batch',
       name: 'batch of 500 / parsing and zod validation only',
       limit: atLeast(0.5, 0.6),
@@ -132,14 +138,27 @@ export async function httpFigures(
   }
   if (selected.has('introspect')) {
     const tree = await growTree(environment.ctx.store, tenantOf(environment.partner.partnerId, 'live'), TOKENS);
-    await measure({
+    const bodies = tree.map(({ key }) => JSON.stringify({ token: key }));
+    const { rates } = await measure({
       id: 'introspect',
       name: 'introspection of 200 agents / resolve from the cache',
       limit: atLeast(0.9, 0.95),
-      bodies: tree.map(({ key }) => JSON.stringify({ token: key })),
+      bodies,
       ours: '/v1/introspect',
       baseline: '/resolve',
       baselineBodies: resolves,
+    });
+    const rate = Math.floor(BUSY_SHARE * median(rates));
+    const url = `http://127.0.0.1:${api.port}/v1/introspect`;
+    const values: number[] = [];
+    for (let round = 0; round < rounds; round += 1) values.push((await load(url, { bodies }, seconds, rate)).p99Ms);
+    reporter.add({
+      id: 'introspect-p99',
+      name: `introspection at ${BUSY_SHARE * 100}% of that rate, p99`,
+      unit: 'ms',
+      values,
+      limit: atMost(20, 10),
+      sides: [],
     });
   }
   await Promise.all([api.stop(), plain.stop()]);
