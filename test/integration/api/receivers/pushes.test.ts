@@ -175,6 +175,20 @@ describe('pushes to receivers', () => {
     expect((await reportOf(cascadeId)).receivers[0]!.lastError!.code).toBe('CONNECTION_REFUSED');
   });
 
+  it('reach a receiver that was down for an hour, with a token that still verifies', async () => {
+    const { receiverId } = await newReceiver('SET');
+    server.respond = () => 503;
+    const { cascadeId } = await act('revoke-descendants');
+    await waitUntil('the error is recorded', async () => (await reportOf(cascadeId)).receivers[0]!.lastError !== null);
+    const { deliveries } = mir.ctx.store;
+    const anHourAgo = new Date(Date.now() - 3_600_000);
+    await deliveries.model.updateMany({ endpointId: receiverId }, { createdAt: anHourAgo }, { timestamps: false });
+    expect((await deliveries.oldestUnacknowledgedAt())!.getTime()).toBeLessThanOrEqual(anHourAgo.getTime());
+    server.respond = () => 202;
+    await waitUntil('the kill is contained', async () => (await reportOf(cascadeId)).containedAt !== null);
+    expect(await claimsOf(server.at(path).at(-1)!.body)).toMatchObject({ sub_id: { id: agent.agentId } });
+  });
+
   it('stay enabled however long they fail', async () => {
     const { receiverId } = await newReceiver('SET');
     const { webhooks } = mir.ctx.store;
