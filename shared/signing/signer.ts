@@ -11,7 +11,7 @@ const KEY_TYPE = { kty: 'OKP', crv: 'Ed25519' } as const;
 const KEYS_TTL_MS = 60_000;
 
 /** A public key, as `/.well-known/jwks.json` publishes it. */
-interface PublicKey {
+export interface PublicKey {
   kty: 'OKP';
   crv: 'Ed25519';
   alg: 'EdDSA';
@@ -21,7 +21,7 @@ interface PublicKey {
 }
 
 /** What a signature is about, so that a signature of one kind is never accepted as another. */
-type SignedType = 'mir-kill-report+jws' | 'secevent+jwt';
+type SignedType = 'mir-kill-report+jws' | 'mir-audit-head+jws' | 'secevent+jwt';
 
 /** Signs texts with keys that all processes share and that others can verify. */
 export interface Signer {
@@ -55,6 +55,15 @@ const presentKey = ({ _id: kid, publicKey: x }: SigningKeyDoc): PublicKey => ({
   kid,
   x,
 });
+
+/** Returns the text of a JWS. Rejects if none of the keys made the signature, or if its type differs. */
+export async function verifyJws(keys: readonly PublicKey[], jws: string, typ: SignedType): Promise<string> {
+  const { compactVerify, createLocalJWKSet } = await loadJose();
+  const keySet = createLocalJWKSet({ keys: [...keys] });
+  const { payload, protectedHeader } = await compactVerify(jws, keySet, { algorithms: [ALGORITHM] });
+  if (protectedHeader.typ !== typ) throw new Error(`the signature has the type ${protectedHeader.typ}`);
+  return Buffer.from(payload).toString('utf8');
+}
 
 /** Creates the signer of a process. Reads no keys until they are needed. */
 export function createSigner({ store: { signingKeys }, secrets }: Deps): Signer {
@@ -113,13 +122,7 @@ export function createSigner({ store: { signingKeys }, secrets }: Deps): Signer 
         .sign(privateKey);
     },
 
-    verify: async (jws, typ) => {
-      const { compactVerify, createLocalJWKSet } = await loadJose();
-      const keys = createLocalJWKSet({ keys: (await read()).map(presentKey) });
-      const { payload, protectedHeader } = await compactVerify(jws, keys, { algorithms: [ALGORITHM] });
-      if (protectedHeader.typ !== typ) throw new Error(`the signature has the type ${protectedHeader.typ}`);
-      return Buffer.from(payload).toString('utf8');
-    },
+    verify: async (jws, typ) => verifyJws((await read()).map(presentKey), jws, typ),
 
     publicKeys: async () => (await read()).map(presentKey),
 

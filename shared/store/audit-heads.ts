@@ -33,6 +33,15 @@ export function auditHeadsStore(connection: Connection) {
         .lean<AuditHeadDoc>();
     },
 
+    /** Returns the position of each chain's head. Omits chains without sealed entries. */
+    async seqsOf(chains: readonly AuditChain[]): Promise<Map<AuditChain, number>> {
+      const heads = await model
+        .find({ _id: { $in: [...chains] } }, { seq: 1 })
+        .read('primary')
+        .lean<Pick<AuditHeadDoc, '_id' | 'seq'>[]>();
+      return new Map(heads.map(({ _id, seq }) => [_id, seq]));
+    },
+
     /** Returns the next chain by name, or null if there is none. */
     async nextChain(after: AuditChain): Promise<AuditChain | null> {
       const next = await model

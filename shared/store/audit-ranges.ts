@@ -1,6 +1,7 @@
 import type { Model } from 'mongoose';
 import type { Tenant } from '../domain/ids';
-import type { AuditChain, AuditDoc } from './audit';
+import { type AuditChain, type AuditDoc, BY_TARGET_AND_SEQ, TARGETS_PER_QUERY } from './audit';
+import { LIST_TIMEOUT_MS } from './list-page';
 
 /** Returns the ID of the entry about a kill's order. The entries of its revocations contain the cascade's ID instead. */
 export function orderEntryIdOf(cascadeId: string): string {
@@ -44,6 +45,31 @@ export function auditRanges(model: Model<AuditDoc>) {
         .findOne({ _id: orderEntryIdOf(cascadeId), chain })
         .read('primary')
         .lean<AuditDoc>();
+    },
+
+    /** Returns the first `limit` sealed entries about any of the targets after a position, in the order of the chain. */
+    async sealedAbout(
+      chain: AuditChain,
+      targets: readonly string[],
+      { after, through }: { after: number; through: number },
+      limit: number,
+    ): Promise<AuditDoc[]> {
+      let found: AuditDoc[] = [];
+      for (let start = 0; start < targets.length; start += TARGETS_PER_QUERY) {
+        const target = { $in: targets.slice(start, start + TARGETS_PER_QUERY) };
+        // Once there are enough entries, later ones are not needed.
+        const last = found.length === limit ? found.at(-1)!.seq! : through;
+        const more = await model
+          .find({ chain, target, sealed: true, seq: { $gt: after, $lte: last } })
+          .sort({ seq: 1 })
+          .limit(limit)
+          .hint(BY_TARGET_AND_SEQ)
+          .maxTimeMS(LIST_TIMEOUT_MS)
+          .read('primary')
+          .lean<AuditDoc[]>();
+        found = [...found, ...more].sort((a, b) => a.seq! - b.seq!).slice(0, limit);
+      }
+      return found;
     },
 
     /** Returns a chain's sealed entry at a position, or null if there is none. */

@@ -71,6 +71,8 @@ export interface AuditFilter {
 
 /** Index for query hints. Without a hint, a planner may follow the chain's order and scan all sealed entries. */
 const BY_UNSEALED = { chain: 1, at: 1, _id: 1 } as const;
+/** Serves streams to agents, which read only entries that they may see. */
+export const BY_TARGET_AND_SEQ = { chain: 1, target: 1, seq: 1 } as const;
 const NEWEST_FIRST = { at: -1, _id: -1 } as const;
 
 const schema = new Schema<AuditDoc>(
@@ -98,6 +100,7 @@ schema.index({ chain: 1, at: -1, _id: -1 });
 schema.index({ chain: 1, target: 1, at: -1, _id: -1 });
 schema.index({ chain: 1, action: 1, at: -1, _id: -1 });
 schema.index({ chain: 1, seq: 1 }, { unique: true, partialFilterExpression: { sealed: true } });
+schema.index(BY_TARGET_AND_SEQ, { partialFilterExpression: { sealed: true } });
 schema.index(BY_UNSEALED, { partialFilterExpression: { sealed: false } });
 schema.index({ cascadeId: 1, at: -1, _id: -1 }, { partialFilterExpression: { cascadeId: { $type: 'string' } } });
 
@@ -108,7 +111,7 @@ const MAX_CHAINS_READ = 100;
 /** Sorts before every chain. */
 export const BEFORE_ALL_CHAINS = '' as AuditChain;
 /** Number of targets that a query of `listAbout` names. MongoDB merges up to 200 index scans instead of sorting. */
-const TARGETS_PER_QUERY = 200;
+export const TARGETS_PER_QUERY = 200;
 /** Number of entries that a stream fetches at a time. Readers hash a whole batch without yielding to the event loop. */
 const STREAM_BATCH = 250;
 

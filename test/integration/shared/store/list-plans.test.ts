@@ -195,6 +195,10 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['audit entries to export', () => firstOf(store.audit.stream(tenant, { action: 'agent.killed' }))],
   ['unsealed audit entries', () => firstOf(store.audit.unsealed(tenant, PAGE_SIZE, PAGE_SIZE))],
   ['sealed audit entries', () => firstOf(store.audit.sealedAfter(tenant, 50, PAGE_SIZE))],
+  [
+    'sealed audit entries about several targets',
+    () => store.audit.sealedAbout(tenant, ['agt_1', 'agt_2'], { after: 50, through: ROWS }, PAGE_SIZE),
+  ],
   ['the last sealed audit entry', () => store.audit.lastSealed(tenant)],
   ["a user's events to export", () => firstOf(store.events.ofUser(tenant, userRef))],
   ['the number of omitted rejected events', () => store.omittedRejections.count(tenant, at(0))],
