@@ -27,6 +27,7 @@ import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } fr
 import { createRejectionRecorder, type RejectionRecorder } from '../shared/rejections/record-rejections';
 import { createRejectedShares, type RejectedShares } from '../shared/rejections/rejected-shares';
 import { createUsageRecorder, type UsageRecorder } from '../shared/usage/record-usage';
+import { createHeadWatcher, type HeadWatcher } from '../shared/audit/watch-heads';
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
@@ -72,6 +73,7 @@ export interface ApiContext extends Runtime {
   readIdentityRows: (refs: IdentityRef[]) => Promise<Map<IdentityRef, IdentityRow>>;
   presentSignals: PresentSignals;
   longWork: LongWork;
+  headWatcher: HeadWatcher;
   /** True while the process drains: `/readyz` returns 503, and responses close their connections. */
   draining: { now: boolean };
   /** Time from which events get keyed IDs; 0 if no stored event has an ID from an earlier version. */
@@ -153,6 +155,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     flushEveryMs: SAVE_KEY_USES_EVERY_MS,
     log,
   });
+  const headWatcher = createHeadWatcher(store);
   return {
     ...runtime,
     authorizer: recordingAuthorizer(authorizer, { agents: activity, ancestors: descendantActivity, keys: keyUses }),
@@ -178,10 +181,12 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     auth: createAuth(runtime),
     staffAuth: createStaffAuth(runtime),
     longWork: createLongWork(),
+    headWatcher,
     draining: { now: false },
     keyedIdsFromMs,
     close: async () => {
       overload.stop();
+      headWatcher.stop();
       const recorders = [activity, descendantActivity, keyUses, rejections, usage];
       await Promise.all(recorders.map((recorder) => recorder.close()));
       authorityReads.shutdown();

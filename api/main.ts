@@ -46,6 +46,8 @@ async function startApi(config: Config): Promise<Running> {
         ctx.draining.now = true;
         ctx.log.info('api draining');
         await delay(config.shutdownDelayMs);
+        // Ends long polls. Their clients connect to another process.
+        ctx.headWatcher.stop();
         await Promise.all(servers.map((server) => closeServer(server, config.drainTimeoutMs)));
         await Promise.all(metrics.servers.map((server) => closeServer(server, METRICS_CLOSE_MS)));
         await ctx.close();

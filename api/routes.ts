@@ -20,6 +20,7 @@ import { listSigningKeysRoute } from './agents/list-signing-keys';
 import { findAgentsRoute } from './agents/find-agents';
 import { introspectRoute } from './agents/introspect';
 import { listAuditRoute } from './audit/list-audit';
+import { streamAuditRoute } from './audit/stream-audit';
 import { verifyAuditRoute } from './audit/verify-audit';
 import { getEventRoute } from './events/get-event';
 import { getReceiptRoute } from './events/get-receipt';
@@ -158,6 +159,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   getUsageRoute,
   listAuditRoute,
   verifyAuditRoute,
+  streamAuditRoute,
   // Literal paths come before paths that have `:id` in the same position.
   getTreeRoute,
   findAgentsRoute,

@@ -48,7 +48,7 @@ export interface Reader {
 }
 
 /** Returns the targets whose entries the reader may see. Charges for the agents that it reads. */
-async function visibleTargets(
+export async function visibleTargets(
   { store }: StoreDeps,
   { tenant, agentId }: Reader,
   { target }: AuditFilter,
@@ -67,7 +67,7 @@ async function visibleTargets(
  * Presents an entry to an agent. Its position and hashes are omitted, because they show how many entries the agent may
  * not see.
  */
-function presentWithoutSeal(doc: AuditDoc): PresentedEntry {
+export function presentWithoutSeal(doc: AuditDoc): PresentedEntry {
   return { ...presentEntry(doc), seq: null, previousHash: null, hash: null };
 }
 

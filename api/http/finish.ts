@@ -16,7 +16,7 @@ export type Answer = { status: number; headers?: ResponseHeaders } & (
   /** `mediaType` is null for an empty body. */
   | { text: string; mediaType: string | null }
   /** The stream is sent with backpressure while it is being generated. */
-  | Pick<Streamed, 'stream' | 'mediaType'>
+  | Pick<Streamed, 'stream' | 'mediaType' | 'onClose'>
 );
 
 /** A request and its pending response. */

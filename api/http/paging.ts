@@ -5,7 +5,7 @@ import { PublicError } from './public-error';
 
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 500;
-const MAX_CURSOR_LENGTH = 512;
+export const MAX_CURSOR_LENGTH = 512;
 
 /** Query parameters that every list accepts. */
 export const pageQuery = {
@@ -42,7 +42,18 @@ export function encryptCursor(key: Buffer, owner: string, position: readonly [at
   return encryptSecret(key, owner, JSON.stringify(position));
 }
 
-function decryptCursor(key: Buffer, owner: string, cursor: string): string {
+/** The parameter that contains a cursor, and what the cursor must be. */
+interface CursorParameter {
+  path: string;
+  message: string;
+}
+
+const CURSOR_OF_PAGE: CursorParameter = {
+  path: 'cursor',
+  message: 'Must be the unchanged nextCursor of the previous page.',
+};
+
+function decryptCursor(key: Buffer, owner: string, cursor: string, { path, message }: CursorParameter): string {
   try {
     // Node skips characters that do not belong to base64url, so several texts decode to the same bytes.
     if (Buffer.from(cursor, 'base64url').toString('base64url') !== cursor) throw new Error('not canonical base64url');
@@ -50,9 +61,7 @@ function decryptCursor(key: Buffer, owner: string, cursor: string): string {
   } catch (cause) {
     throw new PublicError('VALIDATION_FAILED', 'The cursor is not valid for this list.', {
       cause,
-      errors: [
-        { path: 'cursor', code: 'INVALID_CURSOR', message: 'Must be the unchanged nextCursor of the previous page.' },
-      ],
+      errors: [{ path, code: 'INVALID_CURSOR', message }],
     });
   }
 }
@@ -61,9 +70,14 @@ function decryptCursor(key: Buffer, owner: string, cursor: string): string {
  * Returns the position encoded in a cursor, or null if there is no cursor. Throws 422 unless the cursor was encrypted
  * for this owner.
  */
-export function readCursor(key: Buffer, owner: string, cursor: string | undefined): Position | null {
+export function readCursor(
+  key: Buffer,
+  owner: string,
+  cursor: string | undefined,
+  parameter = CURSOR_OF_PAGE,
+): Position | null {
   if (cursor === undefined) return null;
-  const [atMs, id] = JSON.parse(decryptCursor(key, owner, cursor)) as [number, string];
+  const [atMs, id] = JSON.parse(decryptCursor(key, owner, cursor, parameter)) as [number, string];
   return { atMs, id };
 }
 

@@ -64,7 +64,7 @@ export function chargeForRows(charge: Charge): PayForRows {
 }
 
 /** Resolves to false if the budget is exhausted, for handlers that then return what they have read so far. */
-export async function isPaid(charging: Promise<void>): Promise<boolean> {
+export async function isPaid(charging: Promise<unknown>): Promise<boolean> {
   try {
     await charging;
     return true;

@@ -18,6 +18,8 @@ export interface Streamed {
   status: number;
   stream: AsyncIterable<string>;
   mediaType: string;
+  /** Called when the response ends or the client disconnects, even while the source is waiting. */
+  onClose?: () => void;
 }
 
 async function* resume(
@@ -34,7 +36,7 @@ async function* resume(
  */
 export async function sendStream(
   res: ServerResponse,
-  { status, stream, mediaType }: Streamed,
+  { status, stream, mediaType, onClose }: Streamed,
   headers: ResponseHeaders,
   { log, requestId }: { log: Log; requestId: string },
 ): Promise<void> {
@@ -44,6 +46,8 @@ export async function sendStream(
     return;
   }
   const source = stream[Symbol.asyncIterator]();
+  if (res.closed) onClose?.();
+  else if (onClose) res.once('close', onClose);
   try {
     const first = await source.next();
     if (res.destroyed) return;

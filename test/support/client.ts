@@ -19,6 +19,14 @@ export interface ApiClient {
   post(path: string, key: string | undefined, body: unknown, headers?: Record<string, string>): Promise<TestResponse>;
 }
 
+/** Parses JSON, or the lines of NDJSON. */
+function bodyOf(text: string, mediaType: string | null): unknown {
+  if (text === '') return null;
+  if (mediaType !== 'application/x-ndjson') return JSON.parse(text);
+  const lines = text.split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as unknown);
+}
+
 export function createClient(url: string): ApiClient {
   const client: ApiClient = {
     async request(method, path, { key, body, headers = {} } = {}) {
@@ -33,7 +41,7 @@ export function createClient(url: string): ApiClient {
         ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
       });
       const text = await res.text();
-      return { status: res.status, headers: res.headers, body: text === '' ? null : (JSON.parse(text) as unknown) };
+      return { status: res.status, headers: res.headers, body: bodyOf(text, res.headers.get('content-type')) };
     },
     get: (path, key) => client.request('GET', path, key === undefined ? {} : { key }),
     post: (path, key, body, headers = {}) =>

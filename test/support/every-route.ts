@@ -16,10 +16,7 @@ export interface RouteCall {
   path: string;
   headers: Record<string, string>;
   body?: string;
-  /**
-   * The stores that the request needs. If one of them is down, the contract requires a 503. If only other stores are
-   * down, the request must succeed.
-   */
+  /** The stores without which the request must get a 503. It must succeed if only others are down. */
   needs: readonly StoreRole[];
 }
 
@@ -96,6 +93,7 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
     call('GET /usage', BOTH),
     call('GET /audit', STORE),
     call('GET /audit/verify', STORE),
+    call('GET /audit/stream', STORE, { query: '?waitSeconds=0' }),
     call('GET /partners/me', STORE),
     call('GET /keys', STORE),
     call('POST /keys', BOTH, { body: { name: 'Any' } }),

@@ -78,6 +78,7 @@ const CONTROLS: Record<string, Control> = {
   'GET /usage': READ,
   'GET /audit': READ,
   'GET /audit/verify': READ,
+  'GET /audit/stream': { query: () => '?waitSeconds=0' },
   'GET /agents/tree': READ,
   'POST /agents/find': { body: () => ({ name: 'Any' }), oneField: true },
   'GET /cascades/:id': READ,

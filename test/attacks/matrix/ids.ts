@@ -4,6 +4,7 @@ import type { Credential } from './credentials';
 import type { ResourceParameter } from './parameters';
 import { type NewResource, newAddress, newDelivery, type Owner, unique } from './resources';
 import { appendEntries, sealAll } from '../../support/audit-entries';
+import { readAuditStream } from '../../support/audit-stream';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import { accessToken } from '../../support/staff';
 import type { World } from './world';
@@ -73,7 +74,7 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
 
   async function addAuditEntries({ tenant, agent }: Owner): Promise<void> {
     const { store } = h.ctx;
-    await appendEntries(store, tenant, 2, { target: agent!.agentId });
+    await appendEntries(store, tenant, 2, agent ? { target: agent.agentId } : {});
     await sealAll(store, tenant);
   }
 
@@ -97,9 +98,11 @@ export function idsOf(h: Harness, world: World, route: Route, control: Control, 
       const isOwnTree = route.path === '/agents/tree' && mayManage;
       if (isOwnTree) await create('agent', owner);
       // A cursor of an agent's audit entries belongs to the agent.
-      const isOwnAudit = route.path === '/audit' && mayManage;
-      if (isOwnAudit) await addAuditEntries(owner);
+      const isStream = route.path === '/audit/stream';
+      const isOwnAudit = (route.path === '/audit' || isStream) && mayManage;
+      if (isOwnAudit || isStream) await addAuditEntries(owner);
       const key = isOwnTree || isOwnAudit ? owner.agent!.apiKey : owner.key;
+      if (isStream) return (await readAuditStream(h.url, key)).lines[0]!.cursor;
       return cursorOf(`/v1${route.path.replace(':id', id)}`, { 'x-api-key': key });
     }
     if (kind === 'delivery') return newDelivery(h, owner, path['id']!);

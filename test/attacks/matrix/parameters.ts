@@ -61,6 +61,7 @@ const KIND_AFTER: Record<string, Kind> = {
 /** Query and body parameters that name a resource. */
 const NAMING: Record<string, { kind: Kind; use: Use }> = {
   cursor: { kind: 'cursor', use: 'target' },
+  after: { kind: 'cursor', use: 'target' },
   rootAgentId: { kind: 'agent', use: 'target' },
   agentId: { kind: 'agent', use: 'filter' },
   target: { kind: 'agent', use: 'filter' },
@@ -89,6 +90,7 @@ const VALUES = new Set(
     'types enabled since format',
     // Keys of other partners are tested in agents/introspect.test.ts and agents/find.test.ts.
     'token_type_hint rejectInactive key keyPrefix',
+    'waitSeconds',
   ].flatMap((names) => names.split(' ')),
 );
 

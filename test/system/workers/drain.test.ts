@@ -9,6 +9,8 @@ import {
   newExpectedState,
   someEvents,
 } from '../../support/expected-state';
+import { tagOf } from '../../../shared/domain/ids';
+import { readAuditStream } from '../../support/audit-stream';
 import { anEvent } from '../../support/builders';
 import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
@@ -172,6 +174,19 @@ describe('SIGTERM', () => {
     expect(await exit).toEqual(CLEAN_EXIT);
     for (const headers of await Promise.all(polls)) expect(headers.slice(0, 3)).toEqual(Array(3).fill('keep-alive'));
     expect((await polls[1]!).at(-1)).toBe('close');
+  });
+
+  it('ends a response that waits for new audit entries, and does not wait for it', async () => {
+    const { partnerId, liveKey } = await mir.partner();
+    const api = await start('api', { ...mir.env, DRAIN_TIMEOUT_MS: '600000' });
+    const waiting = readAuditStream(`http://127.0.0.1:${api.port}`, liveKey, '');
+    const budget = mir.ctx.keys.budget(tagOf(partnerId), 'live', 'requests') + partnerId;
+    await waitUntil('the request is charged', async () => (await mir.ctx.queueLink.client.exists(budget)) === 1);
+    const startedAt = performance.now();
+    expect(await api.stop()).toEqual(CLEAN_EXIT);
+    expect((await waiting).text).toBe('');
+    // Otherwise, the request would wait for 30 seconds.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   it('does not lose any events that the API accepts with 202 while it stops', async () => {

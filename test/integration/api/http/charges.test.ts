@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { PARTNER_ROUTES } from '../../../../api/routes';
 import type { TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
+import { WITHOUT_WAITING } from '../../../support/audit-stream';
 import { insertAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 import { sharedHarness } from '../../../support/shared-harness';
@@ -37,7 +38,14 @@ const ROUTES = PARTNER_ROUTES.flatMap(({ method, path, auth, body, query }): Cal
     policy: auth.budget ?? ('requests' as const),
     scope: auth.scope,
   };
-  return [{ name: `${method} ${path}`, method, path: `/v1${path.replaceAll(/:\w+/g, 'x')}`, ...facts }];
+  return [
+    {
+      name: `${method} ${path}`,
+      method,
+      path: `/v1${path.replaceAll(/:\w+/g, 'x')}${WITHOUT_WAITING[path] ?? ''}`,
+      ...facts,
+    },
+  ];
 });
 
 /** Routes whose `limit` bounds what the response may contain. Each of them charges for it in advance. */
@@ -61,7 +69,7 @@ describe('charges of every route', () => {
 
   it('charges every list in advance for the rows that its limit allows', () => {
     const lists = ROUTES.filter(({ takesLimit }) => takesLimit).map(({ name }) => name);
-    expect(lists.toSorted()).toEqual([...LISTS, 'GET /audit/verify'].toSorted());
+    expect(lists.toSorted()).toEqual([...LISTS, 'GET /audit/stream', 'GET /audit/verify'].toSorted());
   });
 
   it.each(ROUTES)('charges one unit for a small request, even if it is rejected: $name', async (route) => {

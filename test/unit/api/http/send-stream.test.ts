@@ -27,10 +27,13 @@ function openResponse(url: string): Promise<IncomingMessage> {
 }
 
 /** Serves a source through `sendStream`, and captures what `sendStream` throws. */
-async function serve(source: () => AsyncGenerator<string>): Promise<{ url: string; thrown: () => unknown }> {
+async function serve(
+  source: () => AsyncGenerator<string>,
+  onClose: () => void = () => undefined,
+): Promise<{ url: string; thrown: () => unknown }> {
   let thrown: unknown = null;
   const listener: RequestListener = (_req, res) => {
-    const streamed = { status: 200, mediaType: 'text/plain', stream: source() };
+    const streamed = { status: 200, mediaType: 'text/plain', stream: source(), onClose };
     sendStream(res, streamed, {}, { log: createLog('silent', 'test'), requestId: 'r' }).catch((error: unknown) => {
       thrown = error;
       res.writeHead(500).end();
@@ -86,5 +89,21 @@ describe('sendStream', () => {
     });
     expect((await openResponse(url)).statusCode).toBe(500);
     expect(thrown()).toMatchObject({ message: 'the database is unreachable' });
+  });
+
+  it('reports that the client disconnected while the source waits, and closes the source', async () => {
+    let [waiting, ended] = [false, false];
+    let stopWaiting = (): void => undefined;
+    const closed = new Promise<void>((resolve) => (stopWaiting = resolve));
+    const { url } = await serve(async function* () {
+      waiting = true;
+      await closed;
+      ended = true;
+      yield PIECE;
+    }, stopWaiting);
+    const sent = get(url, { agent: false }).on('error', () => undefined);
+    await waitUntil('the source waits', () => waiting);
+    sent.destroy();
+    await waitUntil('the source ends', () => ended);
   });
 });
