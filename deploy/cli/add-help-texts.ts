@@ -56,7 +56,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'dead-letters drop': ['dead-letters drop c0123 --yes'],
   audit: ['audit list --partner prt_0123 --limit 20', 'audit verify --registry'],
   'audit list': ['audit list --partner prt_0123 --action agent.revoked', 'audit list --registry'],
-  'audit verify': ['audit verify --partner prt_0123 --env live', 'audit verify --registry'],
+  'audit verify': [
+    'audit verify --partner prt_0123 --env live',
+    'audit verify --registry',
+    'audit verify --from-stream audit.ndjson --jwks jwks.json',
+  ],
   'migrate apply': ['migrate apply'],
   backup: ['backup create /backups/2026-11-24', 'backup verify'],
   'backup create': ['backup create /backups/2026-11-24'],

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type Env, tenantOf } from '../../shared/domain/ids';
+import type { ChainPosition } from '../../shared/domain/audit-chain';
 import type { AuditChain } from '../../shared/store/audit';
 import { type AuditQuery, auditFilterSchema, exportOfAudit, pageOfAudit } from '../../api/audit/list-audit';
 import { ACTOR_KINDS, type PresentedEntry } from '../../api/audit/present-entry';
@@ -12,6 +13,7 @@ import type { Shell } from './shell';
 import type { CliContext } from './open';
 import { pageTable, printable, sheet } from './print';
 import { type Progress, showProgress } from './progress';
+import { parsePosition, streamVerdictText, verifySavedStream } from './verify-stream';
 
 interface ChainOptions {
   partner?: string;
@@ -30,6 +32,29 @@ function withChain(command: Command): Command {
         '--registry',
         "use the operator's chain, which records actions that do not belong to a partner",
       ).conflicts('partner'),
+    );
+}
+
+interface StreamOptions {
+  fromStream?: string | true;
+  jwks?: string;
+  after?: ChainPosition;
+}
+
+function withStream(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--from-stream [file]',
+        'verify a saved response of GET /v1/audit/stream, from standard input by default; connects to no database',
+      ).conflicts(['partner', 'registry']),
+    )
+    .option('--jwks <file or URL>', 'with --from-stream: the keys that verify the signed heads')
+    .addOption(
+      new Option(
+        '--after <seq:hash>',
+        'with --from-stream: the last entry that was verified before, if the stream does not start with the first entry',
+      ).argParser(parsePosition),
     );
 }
 
@@ -94,6 +119,16 @@ function verdictText(verdict: PresentedVerdict): string {
   return `Intact.\n${sheet({ entries, 'sealed through': sealedThrough, 'head hash': headHash, unsealed })}`;
 }
 
+/** Verifies a saved stream, prints the result, and throws if the stream is not intact. */
+async function verifyStreamOf(shell: Shell, command: Command, { fromStream, jwks, after }: StreamOptions) {
+  if (jwks === undefined)
+    command.error('error: --from-stream needs --jwks <file or URL>, the keys that verify the heads');
+  const verdict = await verifySavedStream(shell, { file: fromStream === true ? '-' : fromStream!, jwks, after });
+  const { json } = command.optsWithGlobals<{ json?: boolean }>();
+  shell.out(`${json ? JSON.stringify(verdict, null, 2) : streamVerdictText(verdict)}\n`);
+  if (!verdict.intact) throw new Error('the audit stream is broken');
+}
+
 /** Adds `audit list`, `audit verify` and `audit export`. */
 export function addAuditCommands(audit: Command, shell: Shell): void {
   withFilters(withChain(paged(audit.command('list').description('list audit entries, newest first')))).action(
@@ -117,21 +152,24 @@ export function addAuditCommands(audit: Command, shell: Shell): void {
       ),
   );
 
-  withChain(audit.command('verify').description('verify the hash chain; exits with 1 if it is broken')).action(
-    async (options: ChainOptions, command: Command) => {
-      let verdict: PresentedVerdict | undefined;
-      await operate(
-        shell,
-        command,
-        async (ctx) => {
-          const chain = await chainOf(ctx, command, options);
-          return (verdict = await verifyWhole(ctx, chain, showProgress(shell, 'entries checked')));
-        },
-        verdictText,
-      );
-      if (verdict?.intact === false) throw new Error('the audit chain is broken');
-    },
-  );
+  withStream(
+    withChain(audit.command('verify').description('verify the hash chain; exits with 1 if it is broken')),
+  ).action(async (options: ChainOptions & StreamOptions, command: Command) => {
+    if (options.fromStream !== undefined) return verifyStreamOf(shell, command, options);
+    if (options.jwks !== undefined || options.after !== undefined)
+      command.error('error: --jwks and --after can only be used with --from-stream');
+    let verdict: PresentedVerdict | undefined;
+    await operate(
+      shell,
+      command,
+      async (ctx) => {
+        const chain = await chainOf(ctx, command, options);
+        return (verdict = await verifyWhole(ctx, chain, showProgress(shell, 'entries checked')));
+      },
+      verdictText,
+    );
+    if (verdict?.intact === false) throw new Error('the audit chain is broken');
+  });
 
   withFilters(withChain(audit.command('export').description('print all matching entries as NDJSON, newest first')))
     .addHelpText(

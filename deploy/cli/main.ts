@@ -51,6 +51,7 @@ void runCli(process.argv.slice(2), {
   },
   err: (text) => process.stderr.write(text),
   stdin: readStdin,
+  stdinChunks: () => process.stdin.setEncoding('utf8') as AsyncIterable<string>,
   terminal: terminal(),
 }).then((code) => {
   // Writes to a pipe are asynchronous, so wait for them before exiting.

@@ -5,6 +5,8 @@ export interface Shell {
   err: (text: string) => void;
   /** Reads all of stdin. Rejects if it is longer than a value that a command asks for can be. */
   stdin: () => Promise<string>;
+  /** Returns stdin of any length, piece by piece. */
+  stdinChunks: () => AsyncIterable<string>;
   /** null if the command does not run in a terminal. */
   terminal: Terminal | null;
 }

@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import type { Terminal } from '../../deploy/cli/shell';
 import { runCli } from '../../deploy/cli/run';
 
@@ -46,6 +46,7 @@ async function run(
     out: (text) => void (output.out += text),
     err: (text) => void (output.err += text),
     stdin: () => Promise.resolve(stdin),
+    stdinChunks: () => Readable.from([stdin]),
     terminal,
   });
   return { code, ...output, json: () => JSON.parse(output.out) as unknown };

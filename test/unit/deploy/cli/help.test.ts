@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { describe, expect, it } from '@jest/globals';
 import { createProgram } from '../../../../deploy/cli/run';
@@ -8,6 +9,7 @@ const program = createProgram({
   out: () => undefined,
   err: () => undefined,
   stdin: () => Promise.resolve(''),
+  stdinChunks: () => Readable.from([]),
   terminal: null,
 });
 
@@ -62,7 +64,7 @@ describe('CLI help', () => {
       const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...wordsOf(line));
       const needsTerminal = err.includes('without a terminal');
       expect(`${line}: ${needsTerminal ? 1 : code} ${err}${out}`).toMatch(
-        /: [01] [^]*(Cannot find MIR's stores|Usage: mir|without a terminal)/,
+        /: [01] [^]*(Cannot find MIR's stores|Usage: mir|without a terminal|could not read the keys)/,
       );
     }
   });
