@@ -3,7 +3,7 @@ import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import { type AuditContext, auditContextForCaller } from '../db/audit-context';
 import { readIdempotencyKey } from '../http/idempotency-key';
-import type { Call } from '../http/route';
+import type { Call, Caller } from '../http/route';
 
 /** The caller of an agent route and what it may access. */
 export interface AgentAccess {
@@ -13,6 +13,8 @@ export interface AgentAccess {
   self: string | null;
   /** ID of the calling key, member or agent. Null for a partner key whose ID is not known. */
   callerId: string | null;
+  /** Null for an operator. */
+  caller: Caller | null;
   auditContext: AuditContext;
   idempotencyKey: string | null;
 }
@@ -40,6 +42,7 @@ export function agentAccess(
     partnerId: credential.partnerId,
     self: credential.agent?.agentId ?? null,
     callerId: credential.agent?.agentId ?? credential.member?.memberId ?? credential.keyId ?? null,
+    caller: call.caller,
     auditContext: auditContextForCaller(call),
     idempotencyKey,
   };

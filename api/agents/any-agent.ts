@@ -17,5 +17,6 @@ export async function findAnyAgent(
 
 /** Returns the access of an operator to an agent, which includes every change. */
 export function operatorAccess({ tenant }: AgentDoc, auditContext: AuditContext): AgentAccess {
-  return { tenant, partnerId: partnerOf(tenant), self: null, callerId: null, auditContext, idempotencyKey: null };
+  const caller = { self: null, callerId: null, caller: null, idempotencyKey: null };
+  return { tenant, partnerId: partnerOf(tenant), ...caller, auditContext };
 }

@@ -1,10 +1,11 @@
-import type { SpawnPolicy } from '../../shared/domain/agent';
+import type { Preset, SpawnPolicy } from '../../shared/domain/agent';
 import { escalations, type Grant } from '../../shared/domain/permissions';
 import type { FieldError, ProblemCode } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { requireAlivePath } from './agent-state';
+import { requireNoViolations } from './check-policy';
 import { typeErrors } from './input-schemas';
 
 /**
@@ -86,9 +87,15 @@ function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: P
 
 /**
  * Throws if the child's type, its ancestors or the policy forbid the spawn. `path` contains the ancestors, root …
- * parent.
+ * parent, and `violations` the rules on single agents that the child violates.
  */
-export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: SpawnPolicy, population: Population): void {
+export function checkSpawn(
+  path: readonly AgentDoc[],
+  child: Grant,
+  policy: SpawnPolicy,
+  population: Population,
+  violations: readonly FieldError[] = [],
+): void {
   requireAlivePath(path);
   if (!policy.spawnEnabled) {
     throw new PublicError(
@@ -106,15 +113,16 @@ export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: Spaw
     'An AI agent may not have these permissions',
     ofType,
   );
-  throwIfAny(
-    'POLICY_LIMIT',
-    'The child would exceed a limit of the spawn policy',
-    limitErrors(policy, path.length, population),
-  );
+  requireNoViolations([...limitErrors(policy, path.length, population), ...violations]);
 }
 
 /** Returns true if the policy requires a person to approve the child before it gets a key. */
-export function needsApproval({ approval }: SpawnPolicy, depth: number, { agents }: Population): boolean {
-  const { fromDepth = Infinity, fromAgentsPerRoot = Infinity } = approval;
-  return depth >= fromDepth || agents + 1 >= fromAgentsPerRoot;
+export function needsApproval(
+  { approval }: SpawnPolicy,
+  preset: Preset,
+  depth: number,
+  { agents }: Pick<Population, 'agents'>,
+): boolean {
+  const { fromDepth = Infinity, fromAgentsPerRoot = Infinity, presets } = approval;
+  return presets.includes(preset) || depth >= fromDepth || agents + 1 >= fromAgentsPerRoot;
 }

@@ -4,7 +4,9 @@ import type { AgentDoc } from '../../shared/store/agents';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { ApiContext } from '../context';
 
+import type { Answer } from '../http/finish';
 import { type AgentAccess } from './agent-access';
+import { presentAgent, presentPending, statusOf } from './present-agent';
 import { keyedAgentId, newAgentId } from '../../shared/domain/agent';
 
 /** A registered or spawned agent. `apiKey` is null if the request is a retry or the agent awaits approval. */
@@ -53,4 +55,20 @@ export async function createOnce(
     if (winner) return winner;
     throw error;
   }
+}
+
+/** Returns the response to a registration or spawn. `ancestors` are those of the new agent, root first. */
+export async function answerCreated(
+  { store }: Pick<ApiContext, 'store'>,
+  { agent, apiKey, replayed }: CreatedAgent,
+  ancestors: readonly AgentDoc[],
+): Promise<Answer> {
+  if (replayed) {
+    const above = await store.agents.limitsAbove(agent);
+    const isPending = statusOf(agent, above) === 'PENDING_APPROVAL';
+    return { status: 200, body: isPending ? presentPending(agent, above) : presentAgent(agent, above) };
+  }
+  if (apiKey === null) return { status: 202, body: presentPending(agent, ancestors) };
+  const headers = { Location: `/v1/agents/${agent._id}` };
+  return { status: 201, body: { ...presentAgent(agent, ancestors), apiKey }, headers };
 }

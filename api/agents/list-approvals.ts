@@ -4,7 +4,7 @@ import { pageQuery, pageSchema, requestedRows } from '../http/paging';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
 import { type FoundAgent, pageOfAgents } from './list-agents';
-import { pendingAgentSchema, presentAgent } from './present-agent';
+import { pendingAgentSchema, presentPending } from './present-agent';
 
 export const listApprovalsRoute = route({
   operationId: 'listApprovals',
@@ -32,10 +32,7 @@ export const listApprovalsRoute = route({
   handle: async (call) => {
     const access = agentAccess(call, { write: false });
     const query = { ...call.query, status: 'PENDING_APPROVAL' as const };
-    const present = ({ agent, above }: FoundAgent) => ({
-      ...presentAgent(agent, above),
-      approvalId: agent.approvalId,
-    });
+    const present = ({ agent, above }: FoundAgent) => presentPending(agent, above);
     const page = () => pageOfAgents(call.ctx, access, query, present, call.caller.charge);
     return { status: 200, body: await call.ctx.longWork.list(ownerOf(access.tenant, access.self), page) };
   },

@@ -4,6 +4,7 @@ import { type AgentOwner, lifetimeBelow, type PathLifetime, UNLIMITED } from '..
 import type { Grant } from '../../shared/domain/permissions';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AgentAccess } from './agent-access';
+import type { ApprovalRequest } from './approvals';
 
 /** The fields of a new agent that do not depend on its position in the tree. */
 export interface NewAgentSpec extends Grant {
@@ -19,7 +20,7 @@ export interface NewAgentSpec extends Grant {
   above?: PathLifetime;
   fingerprint: string;
   /** Set if a person must approve the agent first. Until then, the agent has no key. */
-  approvalId: string | null;
+  approval?: ApprovalRequest | null;
 }
 
 /**
@@ -34,7 +35,8 @@ export function newAgent(
 ): { agent: AgentDoc; apiKey: string | null } {
   const { agentId, name, type, preset, allowedEventTypes, rateLimitPerMinute, authorizer, fingerprint } = spec;
   const { owner = null, expiresAt = null, idleTimeoutSeconds = null, createdBy = null, above = UNLIMITED } = spec;
-  const issued = spec.approvalId === null ? newApiKey(envOf(tenant), tagOf(partnerId), true) : null;
+  const { approval = null } = spec;
+  const issued = approval === null ? newApiKey(envOf(tenant), tagOf(partnerId), true) : null;
   const agent: AgentDoc = {
     _id: agentId,
     tenant,
@@ -58,7 +60,8 @@ export function newAgent(
     key: issued && { hash: issued.hash, prefix: issued.prefix, createdAt: at },
     killedAt: null,
     subtreeSuspendedAt: null,
-    approvalId: spec.approvalId,
+    approvalId: null,
+    ...approval,
     fingerprint,
     childCount: 0,
     treeSize: 1,

@@ -48,6 +48,10 @@ export const agentSchema = z
       .string()
       .nullable()
       .describe('ID of the key, member or agent that created this agent. Null if an earlier version of MIR did.'),
+    approvedBy: z
+      .string()
+      .nullable()
+      .describe('ID of the key or member that approved this agent. Null if no approval was needed.'),
     lastActivityAt: time.nullable().describe('Accurate to the minute.'),
     keyPrefix: z.string().nullable().describe('First characters of the key. Null if the agent has no key.'),
   })
@@ -68,6 +72,9 @@ export const pendingAgentSchema = agentSchema
       .nullable()
       .meta({ examples: [null] }),
     approvalId: z.string(),
+    approvalExpiresAt: time
+      .nullable()
+      .describe('Until when the agent can be approved. Null if an earlier version of MIR created it.'),
   })
   .meta({ id: 'PendingAgent' });
 
@@ -102,15 +109,23 @@ export function presentAgent(agent: AgentDoc, above: readonly AgentLimits[]): Pr
     effectiveIdleTimeoutSeconds: idleMs === Infinity ? null : idleMs / 1_000,
     createdAt: agent.createdAt.toISOString(),
     createdBy: agent.createdBy ?? null,
+    approvedBy: agent.approvedBy ?? null,
     lastActivityAt: agent.lastActivityAt?.toISOString() ?? null,
     keyPrefix: agent.key?.prefix ?? null,
   };
 }
 
+/** Returns an agent that awaits approval as shown to its partner. `above` is as in `presentAgent`. */
+export function presentPending(agent: AgentDoc, above: readonly AgentLimits[]): z.infer<typeof pendingAgentSchema> {
+  const { approvalId, approvalExpiresAt } = agent;
+  const approval = { approvalId: approvalId!, approvalExpiresAt: approvalExpiresAt?.toISOString() ?? null };
+  return { ...presentAgent(agent, above), ...approval };
+}
+
 /** Returns the fields of an agent that audit entries may contain. */
 export function auditedAgent(agent: AgentDoc): Record<string, unknown> {
   const { name, type, preset, allowedEventTypes, rateLimitPerMinute, status, subtreeSuspendedAt, key } = agent;
-  const { expiresAt = null, idleTimeoutSeconds = null, owner } = agent;
+  const { expiresAt = null, idleTimeoutSeconds = null, owner, approvedBy } = agent;
   return {
     name,
     type,
@@ -123,5 +138,6 @@ export function auditedAgent(agent: AgentDoc): Record<string, unknown> {
     expiresAt,
     idleTimeoutSeconds,
     owner: owner?.name ?? null,
+    ...(approvedBy ? { approvedBy } : {}),
   };
 }

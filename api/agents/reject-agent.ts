@@ -19,7 +19,7 @@ export const rejectAgentRoute = route({
     partnerOnly: true,
   },
   tag: 'Agents',
-  summary: 'Permanently reject a spawned agent',
+  summary: 'Permanently reject an agent that awaits approval',
   params: idParams,
   body: reasonInput,
   bodyOptional: true,

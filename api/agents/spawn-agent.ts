@@ -1,6 +1,5 @@
 import { agentFingerprint, type SpawnPolicy } from '../../shared/domain/agent';
 import { lifetimeOf } from '../../shared/domain/agent-lifetime';
-import { newId } from '../../shared/domain/ids';
 import { effectiveAllowlist } from '../../shared/domain/permissions';
 import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
@@ -16,12 +15,14 @@ import { type AgentAccess, agentAccess, requireDescendant } from './agent-access
 import { idParams } from '../http/schemas';
 import { requireCallerAlive } from './agent-state';
 import { announceApprovalRequest } from './announce-agent';
+import { requestApproval } from './approvals';
+import { violationsOf, withPolicyLimits } from './check-policy';
 import { checkSpawn, type Population, countPopulation, needsApproval } from './check-spawn';
 import { type SpawnInput, spawnOrChangeErrors, spawnInput } from './input-schemas';
 import { lifetimeOfNew } from './lifetime-input';
 import { newAgent } from './new-agent';
-import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema, presentAgent } from './present-agent';
-import { type CreatedAgent, createOnce } from './create-once';
+import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema } from './present-agent';
+import { answerCreated, type CreatedAgent, createOnce } from './create-once';
 import { throttleSpawns } from './throttle-spawns';
 
 type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log' | 'webhookQueue'>;
@@ -103,20 +104,23 @@ export async function spawnAgent(
       rateLimitPerMinute = null,
     } = input;
     const grant = { type, preset, allowedEventTypes, rateLimitPerMinute };
-    checkSpawn(path, grant, policy, population);
-    const approvalId = needsApproval(policy, path.length, population) ? newId('apr') : null;
     const at = new Date();
-    const limits = { ...grant, ...lifetimeOfNew(input, at, parent.owner), above: lifetimeOf(path) };
+    const limits = withPolicyLimits(policy, preset, at, lifetimeOfNew(input, at, parent.owner));
+    checkSpawn(path, grant, policy, population, violationsOf(policy, { preset, createdAt: at, ...limits }));
+    const approval = needsApproval(policy, preset, path.length, population)
+      ? await requestApproval(deps, access, policy, { now: at, session })
+      : null;
     const authorizer = input.owner ? null : parent.authorizer;
-    const facts = { agentId, name, authorizer, createdBy: access.callerId, fingerprint, approvalId };
-    const { agent, apiKey } = newAgent(access, parent, { ...limits, ...facts }, at);
+    const facts = { agentId, name, authorizer, createdBy: access.callerId, fingerprint, approval };
+    const above = lifetimeOf(path);
+    const { agent, apiKey } = newAgent(access, parent, { ...grant, ...limits, above, ...facts }, at);
     await insertChild(deps, access, path, agent, population, session);
-    deliveryIds = approvalId === null ? [] : await announceApprovalRequest(deps, agent, session);
+    deliveryIds = approval === null ? [] : await announceApprovalRequest(deps, agent, session);
     return { agent, apiKey, replayed: false };
   };
 
   const created = await createOnce(deps, access, fingerprint, async (agentId) => {
-    await throttleSpawns(deps, rootId);
+    await throttleSpawns(deps, await store.policies.get(access.tenant), rootId);
     return serializeByKey(deps, rootId, (own) => transaction(deps, (session) => attempt(agentId, session), own));
   });
   wakeDeliveries(deps.webhookQueue, deliveryIds);
@@ -161,14 +165,7 @@ export const spawnAgentRoute = route({
   handle: async (call): Promise<Answer> => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { write: true });
-    const { agent, ancestors, apiKey, replayed } = await spawnAgent(ctx, access, params.id, body);
-    if (replayed) {
-      const presented = presentAgent(agent, await ctx.store.agents.limitsAbove(agent));
-      const isPending = presented.status === 'PENDING_APPROVAL';
-      return { status: 200, body: isPending ? { ...presented, approvalId: agent.approvalId } : presented };
-    }
-    const presented = presentAgent(agent, ancestors);
-    if (apiKey === null) return { status: 202, body: { ...presented, approvalId: agent.approvalId } };
-    return { status: 201, body: { ...presented, apiKey }, headers: { Location: `/v1/agents/${agent._id}` } };
+    const created = await spawnAgent(ctx, access, params.id, body);
+    return answerCreated(ctx, created, created.ancestors);
   },
 });

@@ -8,6 +8,7 @@ import { idParams } from '../http/schemas';
 import { changeProblems } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
+import { requireAllowedChange } from './check-policy';
 import { type PatchInput, patchInput, spawnOrChangeErrors, typeErrors } from './input-schemas';
 import { requestedExpiry } from './lifetime-input';
 import { agentSchema, presentAgent } from './present-agent';
@@ -69,14 +70,15 @@ export const updateAgentRoute = route({
   check: spawnOrChangeErrors,
   idempotencyKey: true,
   answers: { 200: { description: 'The updated agent', schema: agentSchema } },
-  problems: ['ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
+  problems: ['ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', 'POLICY_LIMIT', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { write: true });
-    const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path, at) => {
+    const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, async (path, at, session) => {
       requireStatus(path, ['ACTIVE', 'SUSPENDED']);
       const change = differences(path, body, at);
       if (change) rejectEscalation(path, change);
+      if (change) await requireAllowedChange(ctx, path, change, session);
       return { change, action: 'agent.updated' };
     });
     return { status: 200, body: presentAgent(agent, ancestors) };

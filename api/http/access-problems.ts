@@ -155,6 +155,12 @@ export const ACCESS_PROBLEMS = {
     title: 'The partner key is required',
     remedy: 'Use your partner key. Agents cannot do this.',
   },
+  SECOND_PERSON_REQUIRED: {
+    status: 403,
+    title: 'A second person must approve the agent',
+    remedy:
+      'Let another member, or another key with the scope `agents:approve`, approve the agent. The member who created a key counts as the person who uses it.',
+  },
   PARTNER_SUSPENDED: {
     status: 403,
     title: 'The partner is suspended',

@@ -60,8 +60,15 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   POLICY_LIMIT: {
     status: 409,
-    title: 'A limit of the spawn policy has been reached',
-    remedy: 'Revoke agents that you no longer need, or use your partner key to raise the limit in the spawn policy.',
+    title: 'The spawn policy does not allow this',
+    remedy:
+      'Fix each field listed in `errors`, or use your partner key to change the spawn policy. If there are too many agents, revoke those that you no longer need.',
+  },
+  APPROVAL_EXPIRED: {
+    status: 409,
+    title: 'The agent can no longer be approved',
+    remedy:
+      'Register or spawn a new agent, and have it approved in time. The policy’s `approval.expiresInSeconds` sets the time.',
   },
   LAST_ADMINISTRATOR: {
     status: 409,

@@ -1,14 +1,10 @@
 import { groupBy } from '../../shared/domain/group-by';
 import type { Env } from '../../shared/domain/ids';
-import type { KeyGrant } from '../../shared/domain/partner-key';
-import { ROLE_SCOPES } from '../../shared/domain/roles';
-import { isKeyScope } from '../../shared/domain/scopes';
-import { grantOf, keyIdOf, type PartnerDoc, type PartnerKey } from '../../shared/store/partners';
+import { keyIdOf, type PartnerDoc, type PartnerKey } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { AuditContext } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
 import { PublicError } from '../http/public-error';
-import type { Caller } from '../http/route';
 import { type PartnerChangeDecision, changePartner } from '../partners/change-partner';
 
 /** Maximum number of entries in each environment, including secrets that still work after a rotation. */
@@ -47,40 +43,6 @@ export function findKey(partner: PartnerDoc, env: Env, keyId: string, now: Date)
   const found = keysOf(partner, env, now).find(({ current }) => keyIdOf(current) === keyId);
   if (!found) throw new PublicError('NOT_FOUND', 'API key not found. Check the ID and the environment.');
   return found;
-}
-
-/** Who changes keys: the entry of a key, or a member. */
-interface Manager {
-  /** ID of the key or member. */
-  id: string;
-  grant: KeyGrant;
-  /** The entry of the key. Null for a member. */
-  entry: PartnerKey | null;
-}
-
-/**
- * Returns what the caller may do, as of the transaction. Throws 401 if its key was revoked or has expired, or if the
- * member's role has changed, since the request was authorized.
- */
-export async function managerOf(
-  { store }: Pick<AuthorityDeps, 'store'>,
-  { _id, keys }: PartnerDoc,
-  { key: { hash }, admission }: Caller,
-  { now, session }: { now: Date; session: StoreSession },
-): Promise<Manager> {
-  const { member } = admission.credential;
-  if (member) {
-    const current = await store.members.get(_id, member.memberId, session);
-    const scopes = ROLE_SCOPES[member.role].filter((scope) => isKeyScope(scope));
-    const grant = { scopes, allowedEventTypes: null, allowedIps: null, expiresAt: null };
-    if (current?.role === member.role) return { id: member.memberId, grant, entry: null };
-    throw new PublicError('API_KEY_INVALID', 'Your role was changed in the meantime. Nothing was changed.');
-  }
-  const own = keys.find((key) => key.hash === hash);
-  if (own && (own.expiresAt === undefined || own.expiresAt > now)) {
-    return { id: keyIdOf(own), grant: grantOf(own), entry: own };
-  }
-  throw new PublicError('API_KEY_INVALID', 'Your API key was revoked in the meantime. Nothing was changed.');
 }
 
 type KeysDecision = { keys: PartnerKey[] } & Pick<PartnerChangeDecision, 'action' | 'reason' | 'key' | 'message'>;

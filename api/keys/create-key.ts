@@ -6,11 +6,12 @@ import type { PartnerKey } from '../../shared/store/partners';
 import { unknownTypes } from '../agents/input-schemas';
 import { auditContextForCaller } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
+import { managerOf } from '../db/manager-of';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { type Call, route } from '../http/route';
-import { changeKeys, managerOf, requireRoom } from './change-keys';
+import { changeKeys, requireRoom } from './change-keys';
 import { auditedKey, createdKeySchema, type CreateKeyInput, createKeyInput, presentKey } from './key-schemas';
 
 /** Maximum number of keys that a key descends from. */

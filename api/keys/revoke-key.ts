@@ -4,11 +4,12 @@ import { keyIdOf, type PartnerDoc, type PartnerKey } from '../../shared/store/pa
 import type { StoreSession } from '../../shared/store/store';
 import { type AuditContext, auditContextForCaller } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
+import { managerOf } from '../db/manager-of';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { idParams } from '../http/schemas';
-import { changeKeys, findKey, keysOf, managerOf } from './change-keys';
+import { changeKeys, findKey, keysOf } from './change-keys';
 import { auditedKey, revokeKeyInput } from './key-schemas';
 
 interface RevokedKeys {

@@ -5,12 +5,13 @@ import { rightsBeyond } from '../../shared/domain/partner-key';
 import { grantOf, keyIdOf, type PartnerKey } from '../../shared/store/partners';
 import { auditContextForCaller } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
+import { managerOf } from '../db/manager-of';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { type Call, route } from '../http/route';
 import { idParams } from '../http/schemas';
-import { changeKeys, findKey, type KeyEntries, keysOf, managerOf, requireRoom } from './change-keys';
+import { changeKeys, findKey, type KeyEntries, keysOf, requireRoom } from './change-keys';
 import { auditedKey, createdKeySchema, presentKey, rotateKeyInput } from './key-schemas';
 
 const MS_PER_SECOND = 1_000;

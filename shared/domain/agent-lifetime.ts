@@ -31,6 +31,8 @@ export interface LifetimeFacts {
   lastActivityAt: Date | null;
   /** When a descendant was last active. Recorded only below an idle limit. */
   descendantActivityAt?: Date | null;
+  /** Until when the agent can be approved. */
+  approvalExpiresAt?: Date | null;
 }
 
 /** The limits of a path of agents, in ms. `Infinity` where there is no limit. */
@@ -55,13 +57,21 @@ export function idleSinceMs(facts: LifetimeFacts): number {
   return Math.max(...times.map((time) => time?.getTime() ?? 0));
 }
 
+/**
+ * Returns when an agent has been idle for too long. An agent that awaits approval cannot be used. It expires when it can
+ * no longer be approved instead.
+ */
+function idleEndMsOf(facts: LifetimeFacts, idleMs: number): number {
+  if (facts.status === 'PENDING_APPROVAL') return facts.approvalExpiresAt?.getTime() ?? Infinity;
+  return idleMs === Infinity ? Infinity : idleSinceMs(facts) + ACTIVITY_LAG_MS + idleMs;
+}
+
 /** Returns the limits of a path that continues with an agent. `outer` contains the limits of its ancestors. */
 export function lifetimeBelow(outer: PathLifetime, facts: LifetimeFacts): PathLifetime {
   const { status, expiresAt, idleTimeoutSeconds } = facts;
   const expiresAtMs = Math.min(outer.expiresAtMs, expiresAt?.getTime() ?? Infinity);
   const idleMs = Math.min(outer.idleMs, (idleTimeoutSeconds ?? Infinity) * 1_000);
-  const idleEndMs = idleMs === Infinity ? Infinity : idleSinceMs(facts) + ACTIVITY_LAG_MS + idleMs;
-  const endsAtMs = status === 'EXPIRED' ? 0 : Math.min(outer.endsAtMs, expiresAtMs, idleEndMs);
+  const endsAtMs = status === 'EXPIRED' ? 0 : Math.min(outer.endsAtMs, expiresAtMs, idleEndMsOf(facts, idleMs));
   return { expiresAtMs, idleMs, endsAtMs };
 }
 

@@ -38,12 +38,33 @@ export const MAX_ALLOWED_EVENT_TYPES = 200;
 export const AI_MAX_EVENTS_PER_BATCH = 100;
 export const AI_MAX_USERS_PER_RESOLVE = 25;
 
+/** Spawns per tree and minute that no policy can exceed. Legitimate trees are not expected to grow faster. */
+export const MAX_SPAWNS_PER_MINUTE = 600;
+const DAY_SECONDS = 24 * 3_600;
+export const MIN_APPROVAL_SECONDS = 60;
+export const MAX_APPROVAL_SECONDS = 30 * DAY_SECONDS;
+/** Shortest maximum lifetime that a policy can set. */
+export const MIN_LIFETIME_SECONDS = 60;
+
+/** Maximum times by preset. Presets that are not named have no maximum. */
+export type SecondsByPreset = { readonly [Name in Preset]?: number | undefined };
+
+/** What a partner requires of all agents in one environment. */
 export interface SpawnPolicy {
   spawnEnabled: boolean;
   maxSpawnDepth: number;
   maxChildrenPerAgent: number;
   maxAgentsPerRoot: number;
-  approval: { fromDepth?: number | undefined; fromAgentsPerRoot?: number | undefined };
+  maxSpawnsPerMinute: number;
+  ownerRequired: boolean;
+  maxLifetimeSeconds: SecondsByPreset;
+  maxIdleSeconds: SecondsByPreset;
+  approval: {
+    fromDepth?: number | undefined;
+    fromAgentsPerRoot?: number | undefined;
+    presets: readonly Preset[];
+    expiresInSeconds: number;
+  };
 }
 
 export const DEFAULT_POLICY: SpawnPolicy = {
@@ -51,7 +72,11 @@ export const DEFAULT_POLICY: SpawnPolicy = {
   maxSpawnDepth: 8,
   maxChildrenPerAgent: 100,
   maxAgentsPerRoot: 10_000,
-  approval: {},
+  maxSpawnsPerMinute: MAX_SPAWNS_PER_MINUTE,
+  ownerRequired: false,
+  maxLifetimeSeconds: {},
+  maxIdleSeconds: {},
+  approval: { presets: [], expiresInSeconds: 7 * DAY_SECONDS },
 };
 
 /**

@@ -21,6 +21,8 @@ export interface AccessTokenDoc {
   confirmedAt: Date;
   createdAt: Date;
   expiresAt: Date;
+  /** Incremented by transactions that depend on the token, so that a concurrent deletion conflicts. */
+  revision?: number;
 }
 
 const schema = new Schema<AccessTokenDoc>(
@@ -36,6 +38,7 @@ const schema = new Schema<AccessTokenDoc>(
     confirmedAt: Date,
     createdAt: Date,
     expiresAt: Date,
+    revision: Number,
   },
   { collection: 'access_tokens', versionKey: false, strict: 'throw' },
 );
@@ -54,6 +57,12 @@ export function accessTokensStore(connection: Connection) {
     /** Returns a token by its hash, from the primary. */
     async get(hash: string): Promise<AccessTokenDoc | null> {
       return model.findById(hash).read('primary').lean<AccessTokenDoc>();
+    },
+
+    /** Writes to an unexpired token, so that a concurrent deletion conflicts. Returns whether it exists. */
+    async touch(hash: string, { now, session }: { now: Date; session: ClientSession }): Promise<boolean> {
+      const filter = { _id: hash, expiresAt: { $gt: now } };
+      return (await model.updateOne(filter, { $inc: { revision: 1 } }, { session })).matchedCount > 0;
     },
 
     async insert(token: AccessTokenDoc, session: ClientSession): Promise<void> {

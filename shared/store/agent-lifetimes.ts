@@ -17,6 +17,7 @@ export const LIMIT_FIELDS = {
   updatedAt: 1,
   lastActivityAt: 1,
   descendantActivityAt: 1,
+  approvalExpiresAt: 1,
 } as const satisfies Record<keyof AgentLimits, 1>;
 
 type ActivityFields = Pick<AgentDoc, 'lastActivityAt' | 'descendantActivityAt'>;

@@ -23,6 +23,7 @@ const TREE_FIELDS = [
   'expiresAt',
   'idleTimeoutSeconds',
   'descendantActivityAt',
+  'approvalExpiresAt',
 ] as const;
 const PROJECTION = Object.fromEntries(TREE_FIELDS.map((field) => [field, 1 as const]));
 export type TreeRow = Pick<AgentDoc, '_id' | (typeof TREE_FIELDS)[number]>;

@@ -34,6 +34,10 @@ export interface AgentDoc extends LifetimeFacts {
   owner?: AgentOwner | null;
   /** ID of the key, member or agent that created this agent. Absent from agents that an earlier version created. */
   createdBy?: string | null;
+  /** IDs of the key, the member and the account that requested approval. Absent if no approval was needed. */
+  requestedBy?: string[];
+  /** ID of the key or member that approved this agent. */
+  approvedBy?: string | null;
   key: { hash: string; prefix: string; createdAt: Date } | null;
   /** HMAC of the revoked or expired key's hash. Absent until then, because the index is sparse. */
   revokedKeyRef?: string;
@@ -66,6 +70,7 @@ export type AgentChange = Partial<
     | 'revokedKeyRef'
     | 'subtreeSuspendedAt'
     | 'approvalId'
+    | 'approvedBy'
     | 'authorizer'
     | 'owner'
     | 'expiresAt'
@@ -104,6 +109,9 @@ const schema = new Schema<AgentDoc>(
     authorizer: String,
     owner: { type: ownerSchema, default: null },
     createdBy: String,
+    requestedBy: { type: [String], default: undefined },
+    approvedBy: String,
+    approvalExpiresAt: Date,
     expiresAt: Date,
     idleTimeoutSeconds: Number,
     descendantActivityAt: Date,

@@ -51,6 +51,8 @@ export interface PartnerDoc {
   keys: PartnerKey[];
   createdAt: Date;
   updatedAt: Date;
+  /** Incremented by transactions that depend on the partner, so that concurrent changes conflict. */
+  revision?: number;
 }
 /** A key that has an expiration time, and its partner. */
 export interface ExpiringKey {
@@ -91,6 +93,7 @@ const schema = new Schema<PartnerDoc>(
     ],
     createdAt: { type: Date, required: true },
     updatedAt: { type: Date, required: true },
+    revision: Number,
   },
   { collection: 'partners', versionKey: false, strict: 'throw' },
 );
@@ -142,6 +145,13 @@ export function partnersStore(connection: Connection) {
           { $set: { ...change, updatedAt: new Date(Math.max(at.getTime(), before.updatedAt.getTime() + 1)) } },
           { returnDocument: 'after', session },
         )
+        .lean<PartnerDoc>();
+    },
+
+    /** Writes to a partner, so that a concurrent change of the partner or its keys conflicts. Returns the partner. */
+    async touch(partnerId: PartnerId, session: ClientSession): Promise<PartnerDoc | null> {
+      return model
+        .findOneAndUpdate({ _id: partnerId }, { $inc: { revision: 1 } }, { returnDocument: 'after', session })
         .lean<PartnerDoc>();
     },
 

@@ -1,13 +1,24 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
-import { DEFAULT_POLICY, type SpawnPolicy } from '../domain/agent';
+import { DEFAULT_POLICY, PRESETS, type SpawnPolicy } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
 
-interface PolicyDoc extends SpawnPolicy {
+/** A stored policy. Policies from earlier versions do not have all fields. */
+interface PolicyDoc extends Partial<Omit<SpawnPolicy, 'approval'>> {
   _id: Tenant;
+  approval?: Partial<SpawnPolicy['approval']>;
   updatedAt: Date;
 }
 
-const approvalSchema = new Schema({ fromDepth: Number, fromAgentsPerRoot: Number }, { _id: false });
+const approvalSchema = new Schema(
+  {
+    fromDepth: Number,
+    fromAgentsPerRoot: Number,
+    presets: { type: [String], default: undefined },
+    expiresInSeconds: Number,
+  },
+  { _id: false },
+);
+const secondsSchema = new Schema(Object.fromEntries(PRESETS.map((preset) => [preset, Number])), { _id: false });
 
 const schema = new Schema<PolicyDoc>(
   {
@@ -16,6 +27,10 @@ const schema = new Schema<PolicyDoc>(
     maxSpawnDepth: Number,
     maxChildrenPerAgent: Number,
     maxAgentsPerRoot: Number,
+    maxSpawnsPerMinute: Number,
+    ownerRequired: Boolean,
+    maxLifetimeSeconds: { type: secondsSchema, default: {} },
+    maxIdleSeconds: { type: secondsSchema, default: {} },
     approval: { type: approvalSchema, default: {} },
     updatedAt: Date,
   },
@@ -32,10 +47,11 @@ export function policiesStore(connection: Connection) {
       const doc = await model
         .findById(tenant)
         .session(session ?? null)
+        .read('primary')
         .lean<PolicyDoc>();
       if (!doc) return DEFAULT_POLICY;
-      const { spawnEnabled, maxSpawnDepth, maxChildrenPerAgent, maxAgentsPerRoot, approval } = doc;
-      return { spawnEnabled, maxSpawnDepth, maxChildrenPerAgent, maxAgentsPerRoot, approval: approval ?? {} };
+      const { _id, updatedAt: _at, approval, ...rules } = doc;
+      return { ...DEFAULT_POLICY, ...rules, approval: { ...DEFAULT_POLICY.approval, ...approval } };
     },
 
     async put(tenant: Tenant, policy: SpawnPolicy, at: Date, session: ClientSession): Promise<void> {

@@ -103,6 +103,8 @@ function create(state: ModelState, op: AgentOperation & { kind: 'register' | 'sp
     const problem = callerProblem(path, op.caller.agentId) ?? spawnProblem(state, path, child);
     if (problem !== null) return { code: problem, state };
     pending = path.length >= (state.policy.approvalFromDepth ?? Infinity);
+    const isRotated = op.caller.agentId === null && op.caller.secret !== state.partner.key;
+    if (pending && isRotated) return { code: 'API_KEY_INVALID', state };
   }
   const agent: ModelAgent = {
     id: op.agentId,
@@ -115,6 +117,7 @@ function create(state: ModelState, op: AgentOperation & { kind: 'register' | 'sp
     subtreeSuspended: false,
     key: pending ? null : (reply.key ?? LOST_KEY),
     approvalId: pending ? reply.approvalId : null,
+    requestedWith: op.caller.secret,
   };
   return { code: pending ? 'PENDING' : 'OK', state: withAgent(state, agent) };
 }
@@ -158,6 +161,9 @@ function changeOf(
     case 'approve': {
       const { type, preset, types } = target;
       const child = { type, preset, patterns: patternsOf(types) };
+      const lost = admit(state, op);
+      if (lost !== null) return lost;
+      if (op.caller.secret === target.requestedWith) return 'SECOND_PERSON_REQUIRED';
       const problem = requireStatus(['PENDING_APPROVAL']) ?? spawnProblem(state, ancestors, child);
       return problem ?? { status: 'ACTIVE', key: reply.key ?? LOST_KEY };
     }

@@ -64,6 +64,8 @@ export interface ModelAgent {
   /** The current key. Null while approval is pending, and `LOST_KEY` if no client knows it. */
   key: string | null;
   approvalId: string | null;
+  /** The key that requested the agent. It cannot approve the agent. */
+  requestedWith: string;
 }
 
 /** A key whose response was lost, so no client can use it. */

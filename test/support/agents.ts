@@ -61,6 +61,12 @@ export async function allowSpawning(
   if (status !== 200) throw new Error(`expected 200 for the spawn policy, got ${status}`);
 }
 
+/** Creates a key that can approve agents, as for a second person. */
+export async function approverKey(client: ApiClient, { liveKey }: TestPartner): Promise<string> {
+  const { body } = await client.post('/v1/keys', liveKey, { name: 'Approvals', scopes: ['agents:approve'] });
+  return body.apiKey as string;
+}
+
 /** An event that every agent with `mir.*` in its allowlist may submit. */
 export const AN_EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
 

@@ -197,7 +197,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
   );
   const agents = Object.fromEntries(inserted) as Prepared['agents'];
   // One at a time, because fault tests set short timeouts, which concurrent requests could exceed on a busy machine.
-  const spawn = () => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' });
+  const spawn = () => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' }, agents.parent.apiKey);
   const spawned = [await spawn(), await spawn()];
   const killed = await insertAgent(ctx.store, partner);
   const newKey = (): Promise<{ keyId: string; apiKey: string }> => post('/keys', { name: 'Any' });

@@ -61,9 +61,17 @@ async function readSeen({ link, keys }: Deps, tag: string, ids: readonly string[
   return new Map(ids.map((id, n) => [id, Number(times[n] ?? 0)]));
 }
 
+type ExpiryCause = 'EXPIRES_AT' | 'APPROVAL_EXPIRED' | 'IDLE_TIMEOUT';
+
+function causeOf({ status, approvalExpiresAt }: AgentDoc, expiresAtMs: number, nowMs: number): ExpiryCause {
+  if (expiresAtMs <= nowMs) return 'EXPIRES_AT';
+  const isUndecided = status === 'PENDING_APPROVAL' && (approvalExpiresAt?.getTime() ?? Infinity) <= nowMs;
+  return isUndecided ? 'APPROVAL_EXPIRED' : 'IDLE_TIMEOUT';
+}
+
 /** What a check found: agents to expire, and when to check the others again. */
 interface Findings {
-  expired: { agent: AgentDoc; cause: 'EXPIRES_AT' | 'IDLE_TIMEOUT' }[];
+  expired: { agent: AgentDoc; cause: ExpiryCause }[];
   next: NextCheck[];
 }
 
@@ -90,7 +98,7 @@ async function findExpired(
     if (isKilled || !LIVING_STATUSES.includes(agent.status)) return [due, null];
     const { endsAtMs, expiresAtMs } = lifetimeOf(path);
     if (endsAtMs > nowMs) return [due, endsAtMs === Infinity ? null : new Date(endsAtMs)];
-    expired.push({ agent, cause: expiresAtMs <= nowMs ? 'EXPIRES_AT' : 'IDLE_TIMEOUT' });
+    expired.push({ agent, cause: causeOf(agent, expiresAtMs, nowMs) });
     return [due, null];
   });
   return { expired, next };

@@ -79,6 +79,8 @@ const VALUES = new Set(
     'events occurredAt weight metadata idempotencyKey',
     'name preset allowedEventTypes rateLimitPerMinute authorizer reason dryRun idleTimeoutSeconds owner',
     'includeDescendants spawnEnabled maxSpawnDepth maxChildrenPerAgent maxAgentsPerRoot approval',
+    'maxSpawnsPerMinute ownerRequired maxLifetimeSeconds maxIdleSeconds',
+    'READ_ONLY SUBMIT_ONLY STANDARD ORCHESTRATOR ADMIN presets',
     'fromDepth fromAgentsPerRoot url accountLabel returnUrl state expiresInSeconds',
     'website contactEmail useCase plan limits eventsPerMinute requestsPerMinute',
     'queueSharePercent suspended allowedReturnOrigins env',

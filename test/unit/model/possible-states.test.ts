@@ -10,7 +10,16 @@ const childKey: ModelKey = { secret: 'child-key', agentId: 'child' };
 function agent(id: string, path: string[]): ModelAgent {
   const marks = { killed: false, subtreeSuspended: false };
   const rights = { type: 'SERVICE_ACCOUNT', preset: 'ADMIN', types: 0b111111 } as const;
-  return { id, path, ...rights, status: 'ACTIVE', ...marks, key: `${id}-key`, approvalId: null };
+  return {
+    id,
+    path,
+    ...rights,
+    status: 'ACTIVE',
+    ...marks,
+    key: `${id}-key`,
+    approvalId: null,
+    requestedWith: 'other',
+  };
 }
 
 const BEFORE: ModelState = {

@@ -1,11 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
-import { allowSpawning, auditOf, register, spawn, startSecondApi, statusWith } from '../../../support/agents';
+import {
+  allowSpawning,
+  approverKey,
+  auditOf,
+  register,
+  spawn,
+  startSecondApi,
+  statusWith,
+} from '../../../support/agents';
 
 let h: Harness;
 let secondApi: Awaited<ReturnType<typeof startSecondApi>>;
 let partner: TestPartner;
+/** A key of another person than the one who requests the agents. */
+let approver: string;
 beforeAll(async () => {
   h = await sharedHarness({ workers: false });
   secondApi = await startSecondApi(h);
@@ -13,6 +23,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   partner = await h.partner();
   await allowSpawning(h.client, partner, { approval: { fromDepth: 1 } });
+  approver = await approverKey(h.client, partner);
 });
 afterAll(async () => {
   await secondApi.close();
@@ -23,7 +34,7 @@ const requestSpawn = (parentId: string, body = {}, headers: Record<string, strin
   h.client.post(`/v1/agents/${parentId}/spawn`, partner.liveKey, { name: 'Child', ...body }, headers);
 const decide = (approvalId: string, decision: 'approve' | 'reject', body?: unknown) =>
   h.client.request('POST', `/v1/agents/approvals/${approvalId}/${decision}`, {
-    key: partner.liveKey,
+    key: approver,
     ...(body === undefined ? {} : { body }),
   });
 const postAction = (id: string, action: string, body: unknown = {}) =>
@@ -43,11 +54,12 @@ describe('spawn approval', () => {
     expect(body.apiKey).toBeUndefined();
     expect(await listPending()).toEqual([body]);
     const approved = await decide(body.approvalId, 'approve', { reason: 'for the sale' });
-    const { approvalId: _, ...agent } = body;
+    const { approvalId: _, approvalExpiresAt: _at, ...agent } = body;
     expect(approved.status).toBe(200);
     expect(approved.body).toEqual({
       ...agent,
       status: 'ACTIVE',
+      approvedBy: expect.stringMatching(/^key_/),
       keyPrefix: expect.any(String),
       apiKey: expect.stringMatching(/^mir_live_agent_/),
     });

@@ -33,6 +33,7 @@ describe('requests in progress when their agent is revoked or suspended', () => 
         partnerId: partner.partnerId,
         self: root.id,
         callerId: root.id,
+        caller: null,
         auditContext: { actor: { kind: 'AGENT', agentId: root.id }, requestId: 'late', at: new Date() },
         idempotencyKey: null,
       };

@@ -30,7 +30,11 @@ describe('spawn policy', () => {
       maxSpawnDepth: 8,
       maxChildrenPerAgent: 100,
       maxAgentsPerRoot: 10_000,
-      approval: {},
+      maxSpawnsPerMinute: 600,
+      ownerRequired: false,
+      maxLifetimeSeconds: {},
+      maxIdleSeconds: {},
+      approval: { presets: [], expiresInSeconds: 7 * 24 * 3_600 },
     });
     const { id } = await register(h.client, partner.liveKey);
     expect(await requestSpawn(id)).toMatchObject({ status: 403, body: { code: 'SPAWN_DISABLED' } });
@@ -48,19 +52,23 @@ describe('spawn policy', () => {
       maxSpawnDepth: 3,
       maxChildrenPerAgent: 5,
       maxAgentsPerRoot: 20,
-      approval: { fromDepth: 2, fromAgentsPerRoot: 10 },
+      maxSpawnsPerMinute: 30,
+      ownerRequired: true,
+      maxLifetimeSeconds: { ADMIN: 3_600 },
+      maxIdleSeconds: { ADMIN: 600, STANDARD: 60 },
+      approval: { fromDepth: 2, fromAgentsPerRoot: 10, presets: ['ADMIN'], expiresInSeconds: 60 },
     };
     const responses = await Promise.all([1, 2, 3, 4].map(() => putPolicy(policy)));
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect((await h.client.get('/v1/agents/policy', partner.liveKey)).body).toEqual(policy);
     await putPolicy({ spawnEnabled: true, reason: 'fewer rules' });
-    expect((await h.client.get('/v1/agents/policy', partner.liveKey)).body.approval).toEqual({});
+    expect((await h.client.get('/v1/agents/policy', partner.liveKey)).body.approval).not.toHaveProperty('fromDepth');
     const entries = await auditOf(h.ctx, `${partner.partnerId}:live`);
     expect(entries.map(({ action, reason }) => [action, reason])).toEqual([
       ['agent.policy.changed', null],
       ['agent.policy.changed', 'fewer rules'],
     ]);
-    expect(entries[1]).toMatchObject({ before: policy, after: { approval: {} } });
+    expect(entries[1]).toMatchObject({ before: policy, after: { ownerRequired: false, maxLifetimeSeconds: {} } });
   });
 
   it.each([
@@ -71,6 +79,15 @@ describe('spawn policy', () => {
     { approval: { fromDepth: 0 } },
     { approval: { always: true } },
     { spawnEnabled: 'yes' },
+    { maxSpawnsPerMinute: 0 },
+    { maxSpawnsPerMinute: 601 },
+    { ownerRequired: 1 },
+    { maxLifetimeSeconds: { ADMIN: 59 } },
+    { maxLifetimeSeconds: { ROOT: 60 } },
+    { maxIdleSeconds: { ADMIN: 59 } },
+    { approval: { presets: ['ROOT'] } },
+    { approval: { expiresInSeconds: 59 } },
+    { approval: { expiresInSeconds: 30 * 24 * 3_600 + 1 } },
     { unknown: 1 },
   ])('returns 422 for the policy %j', async (body) => expect((await putPolicy(body)).status).toBe(422));
 

@@ -3,7 +3,7 @@ import { killSubtree } from '../../../../api/agents/kill-subtree';
 import { type ApiClient, type TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
-import { eventStatus, register, spawn, statusWith, type TestAgent } from '../../../support/agents';
+import { approverKey, eventStatus, register, spawn, statusWith, type TestAgent } from '../../../support/agents';
 import { startTwoApis, type TwoApis } from './two-apis';
 
 /** For a longer run, set `RACE_CLIENTS=200 RACE_ROUNDS=50`. */
@@ -16,9 +16,11 @@ let apis: TwoApis;
 let h: Harness;
 let secondApi: TwoApis['secondApi'];
 let partner: TestPartner;
+let approver: string;
 beforeAll(async () => {
   apis = await startTwoApis({ workers: true, policy: { approval: { fromDepth: 3 } } });
   ({ harness: h, secondApi, partner } = apis);
+  approver = await approverKey(h.client, partner);
 });
 afterAll(() => apis.close());
 
@@ -68,7 +70,7 @@ const ACTIONS: Record<string, Action> = {
   update: (client, { children }, n) =>
     client.request('PATCH', `/v1/agents/${children[n % 3]!.id}`, { key: partner.liveKey, body: { name: `Name ${n}` } }),
   approve: (client, { approvals }, n) =>
-    client.post(`/v1/agents/approvals/${approvals[n % approvals.length]}/approve`, partner.liveKey, {}),
+    client.post(`/v1/agents/approvals/${approvals[n % approvals.length]}/approve`, approver, {}),
   event: (client, { children }, n) =>
     client.post('/v1/events', children[n % 3]!.key, { userExternalId: 'u', eventType: 'mir.session.started' }),
 };

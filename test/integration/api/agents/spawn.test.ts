@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SPAWNS_PER_ROOT_PER_MINUTE } from '../../../../api/agents/throttle-spawns';
+import { MAX_SPAWNS_PER_MINUTE } from '../../../../shared/domain/agent';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { AN_EVENT, auditOf, eventStatus, register, spawn, startSecondApi } from '../../../support/agents';
 import { startTwoApis, type TwoApis } from './two-apis';
@@ -140,12 +140,7 @@ describe('POST /v1/agents/:id/spawn', () => {
 
   it('returns 429 when a tree spawns agents too quickly, and 503 while Redis is down', async () => {
     const root = await register(h.client, partner.liveKey);
-    await h.ctx.queueLink.client.set(
-      `${h.ctx.keys.throttle('spawns')}:${root.id}`,
-      SPAWNS_PER_ROOT_PER_MINUTE,
-      'EX',
-      60,
-    );
+    await h.ctx.queueLink.client.set(`${h.ctx.keys.throttle('spawns')}:${root.id}`, MAX_SPAWNS_PER_MINUTE, 'EX', 60);
     const response = await requestSpawn(root.key, root.id);
     expect(response).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);

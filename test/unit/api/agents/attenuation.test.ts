@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { checkSpawn, needsApproval } from '../../../../api/agents/check-spawn';
 import { newAgent } from '../../../../api/agents/new-agent';
 import { credentialOf } from '../../../../shared/authz/credential';
-import { AGENT_TYPES, PRESET_SCOPES, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
+import { AGENT_TYPES, DEFAULT_POLICY, PRESET_SCOPES, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
 import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
 import { effectiveAllowlist, type Grant, wideningsBeyond } from '../../../../shared/domain/permissions';
 import { MirError } from '../../../../shared/errors';
@@ -30,9 +30,18 @@ const policy: fc.Arbitrary<SpawnPolicy> = fc.record({
   maxChildrenPerAgent: fc.integer({ min: 1, max: 3 }),
   maxAgentsPerRoot: fc.integer({ min: 1, max: 8 }),
   approval: fc.record(
-    { fromDepth: fc.integer({ min: 1, max: 4 }), fromAgentsPerRoot: fc.integer({ min: 1, max: 8 }) },
-    { requiredKeys: [] },
+    {
+      fromDepth: fc.integer({ min: 1, max: 4 }),
+      fromAgentsPerRoot: fc.integer({ min: 1, max: 8 }),
+      presets: fc.subarray([...PRESETS], { maxLength: 1 }),
+      expiresInSeconds: fc.constant(DEFAULT_POLICY.approval.expiresInSeconds),
+    },
+    { requiredKeys: ['presets', 'expiresInSeconds'] },
   ),
+  maxSpawnsPerMinute: fc.constant(DEFAULT_POLICY.maxSpawnsPerMinute),
+  ownerRequired: fc.constant(false),
+  maxLifetimeSeconds: fc.constant({}),
+  maxIdleSeconds: fc.constant({}),
 });
 
 /** An action on a random agent: a spawn (the child inherits permissions by default), a change, or an approval. */
@@ -70,7 +79,14 @@ class Tree {
     return newAgent(
       owner,
       parent,
-      { ...requested, agentId, name: 'x', authorizer: null, fingerprint: '', approvalId },
+      {
+        ...requested,
+        agentId,
+        name: 'x',
+        authorizer: null,
+        fingerprint: '',
+        approval: approvalId === null ? null : { approvalId },
+      },
       AT,
     ).agent;
   }
@@ -100,7 +116,9 @@ class Tree {
     const population = { children: this.childrenOf(parent), agents: this.nodes.length };
     checkSpawn(path, child, this.rules, population);
     this.expectWithinAncestors(child, path);
-    const approvalId = needsApproval(this.rules, path.length, population) ? `apr${this.nodes.length}` : null;
+    const approvalId = needsApproval(this.rules, child.preset, path.length, population)
+      ? `apr${this.nodes.length}`
+      : null;
     this.nodes.push(this.createAgent(parent, child, approvalId));
     return true;
   }
