@@ -40,7 +40,7 @@ export const AI_MAX_USERS_PER_RESOLVE = 25;
 
 /** Spawns per tree and minute that no policy can exceed. Legitimate trees are not expected to grow faster. */
 export const MAX_SPAWNS_PER_MINUTE = 600;
-const DAY_SECONDS = 24 * 3_600;
+export const DAY_SECONDS = 24 * 3_600;
 export const MIN_APPROVAL_SECONDS = 60;
 export const MAX_APPROVAL_SECONDS = 30 * DAY_SECONDS;
 /** Shortest maximum lifetime that a policy can set. */

@@ -1,6 +1,15 @@
 import { CONTROL_REQUESTS_PER_MINUTE } from '../../../shared/authz/budget';
 import { MAX_UNKNOWN_KEYS_PER_ADDRESS } from '../../../shared/authz/key-lookups';
-import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE, PRESET_SCOPES } from '../../../shared/domain/agent';
+import {
+  AI_MAX_EVENTS_PER_BATCH,
+  AI_MAX_USERS_PER_RESOLVE,
+  DAY_SECONDS,
+  DEFAULT_POLICY,
+  MAX_APPROVAL_SECONDS,
+  MAX_SPAWNS_PER_MINUTE,
+  MIN_APPROVAL_SECONDS,
+  PRESET_SCOPES,
+} from '../../../shared/domain/agent';
 import { MIN_IDLE_TIMEOUT_SECONDS } from '../../../shared/domain/agent-lifetime';
 import type { Catalog, EventGroup } from '../../../shared/domain/catalog';
 import {
@@ -135,6 +144,10 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
     MIN_IDLE_TIMEOUT_SECONDS: number(MIN_IDLE_TIMEOUT_SECONDS),
+    MAX_SPAWNS_PER_MINUTE: number(MAX_SPAWNS_PER_MINUTE),
+    MIN_APPROVAL_SECONDS: number(MIN_APPROVAL_SECONDS),
+    MAX_APPROVAL_DAYS: number(MAX_APPROVAL_SECONDS / DAY_SECONDS),
+    DEFAULT_APPROVAL_DAYS: number(DEFAULT_POLICY.approval.expiresInSeconds / DAY_SECONDS),
     MAX_KEYS_PER_ENVIRONMENT: number(MAX_KEYS_PER_ENVIRONMENT),
     MAX_WEBHOOKS: number(MAX_WEBHOOKS_PER_TENANT),
     MAX_RECEIVERS: number(MAX_RECEIVERS_PER_TENANT),
