@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   DEFAULT_POLICY,
+  EVENT_VISIBILITIES,
   MAX_AGENT_DEPTH,
   MAX_APPROVAL_SECONDS,
   MAX_SPAWNS_PER_MINUTE,
@@ -100,6 +101,10 @@ export const policySchema = z
       .default(DEFAULT_POLICY.maxIdleSeconds)
       .describe('By preset, the longest `idleTimeoutSeconds`. Also the default for new agents.')
       .meta({ examples: [{ ADMIN: 3_600 }] }),
+    agentEventVisibility: z
+      .enum(EVENT_VISIBILITIES)
+      .default(DEFAULT_POLICY.agentEventVisibility)
+      .describe('Whether agents can read all of your events, or only their own and those of their descendants.'),
     approval: approvalSchema('ApprovalRule'),
   })
   .meta({ id: 'SpawnPolicy' });

@@ -4,6 +4,7 @@ import { PublicError } from '../http/public-error';
 import { unitsOf } from '../http/price';
 import { route } from '../http/route';
 import { presentReceipt, receiptSchema } from './present-receipt';
+import { visibleTo } from './visibility';
 
 const FINAL = {
   receiptId: 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.3.Jm3vQx8Yk2Lp6Rt9Wz4NbA',
@@ -33,6 +34,10 @@ const MIXED = {
   ],
 };
 
+function receiptNotFound(): PublicError {
+  return new PublicError('NOT_FOUND', 'Receipt not found. Check the ID. Receipts expire after 30 days.');
+}
+
 /**
  * Handles `GET /events/receipts/:receiptId`. Combines the facts signed into the receipt ID with the parts that workers
  * wrote when they finalized the receipt's chunks.
@@ -53,13 +58,15 @@ export const getReceiptRoute = route({
     },
   },
   problems: ['NOT_FOUND'],
-  handle: async ({ ctx: { store, secrets }, caller, params: { receiptId } }) => {
+  handle: async ({ ctx, caller, params: { receiptId } }) => {
+    const { store, secrets } = ctx;
     const facts = readReceipt(secrets.receipt, caller.tenant, receiptId);
     const nowMs = caller.admission.nowMs ?? Date.now();
-    if (!facts || facts.receivedAtMs < nowMs - RECEIPT_RETENTION_MS) {
-      throw new PublicError('NOT_FOUND', 'Receipt not found. Check the ID. Receipts expire after 30 days.');
-    }
+    if (!facts || facts.receivedAtMs < nowMs - RECEIPT_RETENTION_MS) throw receiptNotFound();
     const parts = await store.receipts.parts(caller.tenant, chunkIdsOf(facts));
+    const reader = await visibleTo(ctx, caller);
+    // Before a worker has stored the first part, the response only repeats what the ID contains.
+    if (reader !== undefined && parts.some(({ agents }) => !agents?.includes(reader))) throw receiptNotFound();
     const receipt = presentReceipt(receiptId, facts, parts);
     const units = unitsOf({ rows: receipt.items?.length ?? 0 });
     // The request has paid for the first unit.

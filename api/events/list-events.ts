@@ -7,6 +7,7 @@ import { pageQuery, pageSchema, presentPage, readCursor, requestedRows } from '.
 import { payForRows } from '../http/price';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
+import { visibleTo } from './visibility';
 
 const time = z.iso.datetime({ offset: true });
 
@@ -24,7 +25,7 @@ export const listEventsRoute = route({
   tag: 'Events',
   summary: 'List events, most recently received first',
   description:
-    'If you combine filters, a page may contain fewer than `limit` events; continue until `nextCursor` is null.',
+    'An agent sees all of its partner’s events, or only its own and those of its descendants, as the spawn policy says. If you combine filters, a page may contain fewer than `limit` events; continue until `nextCursor` is null.',
   query: z.strictObject({
     ...pageQuery,
     userExternalId: userExternalIdSchema.optional(),
@@ -41,8 +42,10 @@ export const listEventsRoute = route({
     },
   },
   problems: ['VALIDATION_FAILED'],
-  handle: async ({ ctx: { store, secrets, longWork }, caller: { tenant, admission, charge }, query }) => {
-    const filter: EventsFilter = {};
+  handle: async ({ ctx, caller, query }) => {
+    const { store, secrets, longWork } = ctx;
+    const { tenant, admission, charge } = caller;
+    const filter: EventsFilter = { visibleTo: await visibleTo(ctx, caller) };
     if (query.userExternalId !== undefined) filter.userRef = secrets.userRef(tenant, query.userExternalId);
     if (query.eventType !== undefined) filter.eventType = query.eventType;
     if (query.agentId !== undefined) filter.agentId = query.agentId;

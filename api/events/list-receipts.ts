@@ -6,6 +6,7 @@ import { payForRows } from '../http/price';
 import { route } from '../http/route';
 import { pageOfReceipts } from './page-of-receipts';
 import { listedReceiptSchema } from './present-receipt';
+import { visibleTo } from './visibility';
 
 const time = z.iso.datetime({ offset: true });
 
@@ -39,15 +40,18 @@ export const listReceiptsRoute = route({
     200: { description: 'A page of receipts', schema: pageSchema('ReceiptPage', listedReceiptSchema) },
   },
   problems: ['VALIDATION_FAILED'],
-  handle: async ({ ctx, caller: { tenant, admission, charge }, query }) => {
+  handle: async ({ ctx, caller, query }) => {
+    const { tenant, admission, charge } = caller;
+    const agentId = await visibleTo(ctx, caller);
     const { secrets, longWork } = ctx;
     const keptFromMs = (admission.nowMs ?? Date.now()) - RECEIPT_RETENTION_MS;
     const filter = {
       fromMs: query.from === undefined ? keptFromMs : Math.max(keptFromMs, Date.parse(query.from)),
       toMs: query.to === undefined ? undefined : Date.parse(query.to),
       withFailures: query.status !== undefined,
+      visibleTo: agentId,
     };
-    const cursorOwner = `${tenant}|receipts|${query.status ?? ''}`;
+    const cursorOwner = `${tenant}|receipts|${query.status ?? ''}${agentId === undefined ? '' : `|${agentId}`}`;
     const after = readCursor(secrets.cursor, cursorOwner, query.cursor);
     const reader = ownerOf(tenant, admission.credential.agent?.agentId ?? null);
     const pay = payForRows(query.limit, charge);

@@ -5,6 +5,7 @@ import { MAX_ROWS_AT_ONCE, MAX_ROWS_PER_MINUTE } from '../../shared/rejections/r
 import type { RejectedEventDoc } from '../../shared/store/rejected-events';
 import { pageQuery, pageSchema, presentPage, readCursor, requestedRows } from '../http/paging';
 import { route } from '../http/route';
+import { visibleTo } from './visibility';
 
 const time = z.iso.datetime({ offset: true });
 
@@ -41,7 +42,7 @@ export const listRejectedEventsRoute = route({
   description:
     `Lists the problems of events that \`POST /v1/events\` rejected in the last ${REJECTED_EVENTS_RETENTION_DAYS} days, one per entry, without what the events contained. An entry appears a few seconds after the request. ` +
     `MIR records up to ${MAX_ROWS_AT_ONCE} problems at once and then ${MAX_ROWS_PER_MINUTE} per minute, in each API process. \`omitted\` is the number of further problems. ` +
-    'Requests that were rejected as a whole, for example because of an invalid API key, a rate limit or malformed JSON, are not included. Events that failed after they were accepted are in their receipts.',
+    'Requests that were rejected as a whole, for example because of an invalid API key, a rate limit or malformed JSON, are not included. If the spawn policy limits what agents can read, an agent sees only its own rejected events. Events that failed after they were accepted are in their receipts.',
   query: z.strictObject({
     ...pageQuery,
     code: z.string().max(100).optional().describe('Return only problems with this code.'),
@@ -59,11 +60,14 @@ export const listRejectedEventsRoute = route({
     },
   },
   problems: ['VALIDATION_FAILED'],
-  handle: async ({ ctx: { store, secrets, longWork }, caller: { tenant, admission }, query }) => {
+  handle: async ({ ctx, caller, query }) => {
+    const { store, secrets, longWork } = ctx;
+    const { tenant, admission } = caller;
     const now = new Date(admission.nowMs ?? Date.now());
     const keptFromMs = now.getTime() - REJECTED_EVENTS_RETENTION_MS;
     const filter = {
       code: query.code,
+      agentId: await visibleTo(ctx, caller),
       fromMs: query.from === undefined ? keptFromMs : Math.max(keptFromMs, Date.parse(query.from)),
       toMs: query.to === undefined ? undefined : Date.parse(query.to),
     };

@@ -46,6 +46,9 @@ export const MAX_APPROVAL_SECONDS = 30 * DAY_SECONDS;
 /** Shortest maximum lifetime that a policy can set. */
 export const MIN_LIFETIME_SECONDS = 60;
 
+/** Whose events an agent can read: all of its partner's, or only its own and its descendants'. */
+export const EVENT_VISIBILITIES = ['PARTNER', 'SUBTREE'] as const;
+
 /** Maximum times by preset. Presets that are not named have no maximum. */
 export type SecondsByPreset = { readonly [Name in Preset]?: number | undefined };
 
@@ -59,6 +62,7 @@ export interface SpawnPolicy {
   ownerRequired: boolean;
   maxLifetimeSeconds: SecondsByPreset;
   maxIdleSeconds: SecondsByPreset;
+  agentEventVisibility: (typeof EVENT_VISIBILITIES)[number];
   approval: {
     fromDepth?: number | undefined;
     fromAgentsPerRoot?: number | undefined;
@@ -76,6 +80,7 @@ export const DEFAULT_POLICY: SpawnPolicy = {
   ownerRequired: false,
   maxLifetimeSeconds: {},
   maxIdleSeconds: {},
+  agentEventVisibility: 'PARTNER',
   approval: { presets: [], expiresInSeconds: 7 * DAY_SECONDS },
 };
 

@@ -161,6 +161,8 @@ export interface EventChunk {
   chunkId: ChunkId;
   tenant: Tenant;
   agentId: string | null;
+  /** The agent's ancestors. Not queued: the worker looks them up. */
+  agentAncestors?: readonly string[];
   receivedAtMs: number;
   requestIds: string[];
   shared: boolean;

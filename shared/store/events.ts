@@ -1,6 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
-import { LIST_TIMEOUT_MS, type ListPage, listPage, type PayForRows, type Position } from './list-page';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, mergePages, type PayForRows, type Position } from './list-page';
 import { pagesOf, batchSizeFor } from './pages-of';
 import { tenantRouting } from './routing';
 import { streamOf } from './stream';
@@ -19,6 +19,8 @@ export interface EventDoc {
   weight: number;
   metadata?: Record<string, unknown>;
   agentId?: string;
+  /** The agent's ancestors, root first. Absent for a root agent, and on events that earlier versions stored. */
+  agentAncestors?: string[];
   chunkId: ChunkId;
   index: number;
   fingerprint?: string;
@@ -51,7 +53,23 @@ export interface EventsFilter {
   receipt?: { chunkIds: ChunkId[]; slot: number | null; receivedAtMs: number };
   fromMs?: number;
   toMs?: number;
+  /** Returns only the events of this agent and its descendants. */
+  visibleTo?: string | undefined;
 }
+
+/**
+ * Matches the events of an agent and its descendants, or all events. Each branch names the tenant, because a supported
+ * MongoDB-compatible server otherwise searches a partial index without its first field, and finds nothing.
+ */
+const submittedBelow = (tenant: Tenant, agentId: string | undefined) =>
+  agentId === undefined
+    ? {}
+    : {
+        $or: [
+          { tenant, agentId },
+          { tenant, agentAncestors: agentId },
+        ],
+      };
 
 const schema = new Schema<EventDoc>(
   {
@@ -64,6 +82,7 @@ const schema = new Schema<EventDoc>(
     weight: Number,
     metadata: Schema.Types.Mixed,
     agentId: String,
+    agentAncestors: { type: [String], default: undefined },
     chunkId: String,
     index: Number,
     fingerprint: String,
@@ -77,6 +96,13 @@ schema.index(
   { tenant: 1, agentId: 1, receivedAt: -1, _id: -1 },
   { partialFilterExpression: { agentId: { $exists: true } } },
 );
+// Only events of spawned agents have entries: one for each ancestor.
+schema.index(
+  { tenant: 1, agentAncestors: 1, receivedAt: -1, _id: -1 },
+  { partialFilterExpression: { agentAncestors: { $exists: true } } },
+);
+
+const positionOf = ({ receivedAt, _id }: EventDoc): Position => ({ atMs: receivedAt.getTime(), id: _id });
 
 export function eventsStore(connection: Connection) {
   const model = connection.model<EventDoc>('Event', schema);
@@ -144,7 +170,7 @@ export function eventsStore(connection: Connection) {
      */
     async list(
       tenant: Tenant,
-      { userRef, eventType, agentId, receipt, fromMs, toMs }: EventsFilter,
+      { userRef, eventType, agentId, receipt, fromMs, toMs, visibleTo }: EventsFilter,
       after: Position | null,
       limit: number,
       pay?: PayForRows,
@@ -156,16 +182,27 @@ export function eventsStore(connection: Connection) {
       };
       const [first, ...others] = Object.entries({ ...equal, ...chunk });
       const isIndexed = first !== undefined && !receipt;
-      const filter = Object.fromEntries(isIndexed ? others : Object.entries({ ...equal, ...chunk }));
-      return listPage<EventDoc>(model, {
+      const bounds = {
         time: 'receivedAt',
-        indexed: { tenant, ...(isIndexed ? Object.fromEntries([first]) : {}) },
-        ...(Object.keys(filter).length > 0 ? { filter } : {}),
         fromMs: receipt ? Math.max(receipt.receivedAtMs, fromMs ?? 0) : fromMs,
         toMs: receipt ? Math.min(receipt.receivedAtMs + 1, toMs ?? Infinity) : toMs,
         after,
         limit,
         pay,
+      };
+      if (first === undefined && visibleTo !== undefined) {
+        const ranges = [{ agentId: visibleTo }, { agentAncestors: visibleTo }];
+        const pages = ranges.map((range) => listPage<EventDoc>(model, { ...bounds, indexed: { tenant, ...range } }));
+        return mergePages(await Promise.all(pages), limit, positionOf);
+      }
+      const filter = {
+        ...Object.fromEntries(isIndexed ? others : Object.entries({ ...equal, ...chunk })),
+        ...submittedBelow(tenant, visibleTo),
+      };
+      return listPage<EventDoc>(model, {
+        ...bounds,
+        indexed: { tenant, ...(isIndexed ? Object.fromEntries([first]) : {}) },
+        ...(Object.keys(filter).length > 0 ? { filter } : {}),
       });
     },
 
@@ -204,8 +241,9 @@ export function eventsStore(connection: Connection) {
         .lean<Pick<EventDoc, 'tenant' | 'agentId'>>();
     },
 
-    async get(tenant: Tenant, eventId: string): Promise<EventDoc | null> {
-      return model.findOne({ _id: eventId as EventId, tenant }).lean<EventDoc>();
+    /** Returns an event of a tenant. With `visibleTo`, only if that agent or a descendant submitted it. */
+    async get(tenant: Tenant, eventId: string, visibleTo?: string): Promise<EventDoc | null> {
+      return model.findOne({ _id: eventId as EventId, tenant, ...submittedBelow(tenant, visibleTo) }).lean<EventDoc>();
     },
   };
 }

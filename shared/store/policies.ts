@@ -31,6 +31,7 @@ const schema = new Schema<PolicyDoc>(
     ownerRequired: Boolean,
     maxLifetimeSeconds: { type: secondsSchema, default: {} },
     maxIdleSeconds: { type: secondsSchema, default: {} },
+    agentEventVisibility: String,
     approval: { type: approvalSchema, default: {} },
     updatedAt: Date,
   },

@@ -35,6 +35,8 @@ export interface SubmissionFacts {
   receivedAt: Date;
   /** The number of chunks and of accepted events. Null for single events that share a chunk. */
   batch: { chunks: number; accepted: number } | null;
+  /** The agent that submitted the events, and its ancestors. Absent for the partner's own events. */
+  agents?: string[];
 }
 
 /**
@@ -63,6 +65,8 @@ export interface ReceiptPartDoc {
   batch?: { chunks: number; accepted: number };
   /** Absent if all events are PERSISTED. */
   counts?: OutcomeCounts;
+  /** The agents that may read the receipt if each may read only what it or a descendant submitted. */
+  agents?: string[];
 }
 
 /** A part as the list of receipts reads it. */
@@ -77,6 +81,8 @@ export interface ReceiptsFilter {
   toMs?: number | undefined;
   /** Lists only parts with a CONFLICT or FAILED event. */
   withFailures: boolean;
+  /** Lists only parts of this agent and its descendants. A page may then be short. */
+  visibleTo?: string | undefined;
 }
 
 /** Builds a chunk's part of the receipts that it belongs to. */
@@ -102,8 +108,9 @@ export function receiptPartOf(
   const counts = countOutcomes(items);
   if (items.length > 0) part.counts = counts;
   if (submission === null) return part;
-  const { receivedAt, batch } = submission;
+  const { receivedAt, batch, agents } = submission;
   part.receivedAt = receivedAt;
+  if (agents) part.agents = agents;
   if (batch === null || chunkId === chunkIdAt(baseOf(chunkId), 0)) part.listedFor = tenant;
   if (hasFailures(counts)) part.failuresOf = tenant;
   if (batch !== null) part.batch = batch;
@@ -133,6 +140,7 @@ const schema = new Schema<ReceiptPartDoc>(
     listedFor: String,
     failuresOf: String,
     batch: { chunks: Number, accepted: Number },
+    agents: { type: [String], default: undefined },
     counts: { duplicates: Number, conflicts: Number, failed: Number, erased: Number },
   },
   { collection: 'receipt_parts', versionKey: false, strict: 'throw' },
@@ -189,7 +197,7 @@ export function receiptsStore(connection: Connection) {
      */
     async list(
       tenant: Tenant,
-      { fromMs, toMs, withFailures }: ReceiptsFilter,
+      { fromMs, toMs, withFailures, visibleTo }: ReceiptsFilter,
       after: Position | null,
       limit: number,
       pay?: PayForRows,
@@ -198,6 +206,7 @@ export function receiptsStore(connection: Connection) {
         time: 'receivedAt',
         indexed: withFailures ? { failuresOf: tenant } : { listedFor: tenant },
         routing: routing([tenant]),
+        ...(visibleTo === undefined ? {} : { filter: { agents: visibleTo } }),
         projection: LISTED,
         fromMs,
         toMs,

@@ -28,6 +28,8 @@ export interface RejectedEventsFilter {
   code?: string | undefined;
   fromMs: number;
   toMs?: number | undefined;
+  /** Returns only rows of this agent. A page may then be short. */
+  agentId?: string | undefined;
 }
 
 const schema = new Schema<RejectedEventDoc>(
@@ -73,13 +75,14 @@ export function rejectedEventsStore(connection: Connection) {
     /** Returns a page of rows, newest first. Each filter has its own index. */
     async list(
       tenant: Tenant,
-      { code, fromMs, toMs }: RejectedEventsFilter,
+      { code, agentId, fromMs, toMs }: RejectedEventsFilter,
       after: Position | null,
       limit: number,
     ): Promise<ListPage<RejectedEventDoc>> {
       return listPage<RejectedEventDoc>(model, {
         time: 'rejectedAt',
         indexed: { tenant, ...(code === undefined ? {} : { code }) },
+        ...(agentId === undefined ? {} : { filter: { agentId } }),
         fromMs,
         toMs,
         after,

@@ -27,6 +27,7 @@ function docOf({ event, of: { chunk } }: PendingEvent, eventId: EventId): EventD
     weight: event.weight ?? DEFAULT_WEIGHT,
     ...(event.metadata === null ? {} : { metadata: event.metadata }),
     ...(chunk.agentId === null ? {} : { agentId: chunk.agentId }),
+    ...(chunk.agentAncestors?.length ? { agentAncestors: [...chunk.agentAncestors] } : {}),
     chunkId: chunk.chunkId,
     index: event.index,
     ...(event.fingerprint === null ? {} : { fingerprint: event.fingerprint }),

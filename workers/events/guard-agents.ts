@@ -53,12 +53,13 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
     return facts;
   };
 
-  /** Returns the indexes of the events that must not be stored, and why. */
+  /** Returns the indexes of the events that must not be stored, and why. Adds the agent's ancestors to the chunk. */
   const rejectedOf = async (agentId: string, chunk: EventChunk): Promise<{ why: string; indexes: Set<number> }> => {
     const { tenant, receivedAtMs, events } = chunk;
     const all = (): Set<number> => new Set(events.map(({ index }) => index));
     const facts = await factsOf(tenant, agentId);
     if (!facts) return { why: 'The agent does not exist.', indexes: all() };
+    chunk.agentAncestors = facts.ancestors;
     const path = [...facts.ancestors, agentId];
     const times = await killTimes(path);
     const isKilled = path.some((id) => (times.get(id)?.getTime() ?? Number.POSITIVE_INFINITY) <= receivedAtMs);

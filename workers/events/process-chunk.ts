@@ -79,13 +79,16 @@ function submissionOf({
   receivedAtMs,
   shared,
   batch,
-}: {
+  agentId,
+  agentAncestors = [],
+}: Pick<EventChunk, 'agentId' | 'agentAncestors'> & {
   receivedAtMs?: number | undefined;
   shared: boolean;
   batch?: EventChunk['batch'];
 }): SubmissionFacts | null {
   if (receivedAtMs === undefined || !(shared || batch)) return null;
-  return { receivedAt: new Date(receivedAtMs), batch: batch ?? null };
+  const agents = agentId === null ? {} : { agents: [agentId, ...agentAncestors] };
+  return { receivedAt: new Date(receivedAtMs), batch: batch ?? null, ...agents };
 }
 
 /** Finalizes all events of a job as FAILED, because its payload is invalid. */

@@ -43,6 +43,7 @@ describe('POST /v1/agents', () => {
       idleTimeoutSeconds: null,
       effectiveIdleTimeoutSeconds: null,
       createdBy: expect.stringMatching(/^key_/),
+      approvedBy: null,
       createdAt: expect.any(String),
       lastActivityAt: null,
       keyPrefix: expect.stringMatching(/^mir_live_agent_[a-z0-9]{12}_\w{1,8}$/),

@@ -42,6 +42,7 @@ const policy: fc.Arbitrary<SpawnPolicy> = fc.record({
   ownerRequired: fc.constant(false),
   maxLifetimeSeconds: fc.constant({}),
   maxIdleSeconds: fc.constant({}),
+  agentEventVisibility: fc.constant('PARTNER'),
 });
 
 /** An action on a random agent: a spawn (the child inherits permissions by default), a change, or an approval. */
