@@ -88,6 +88,6 @@ export async function requireSecondPerson(
   if (!requesters.some((requester) => identities.some((identity) => identity === requester))) return id;
   throw new PublicError(
     'SECOND_PERSON_REQUIRED',
-    'You requested this agent, so another person must decide. Let another member, or another key with the scope agents:approve, approve it.',
+    'You requested this agent, so another person must decide. Let another member approve it, or a person who has a partner key of their own with the scope agents:approve.',
   );
 }

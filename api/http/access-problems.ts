@@ -159,7 +159,7 @@ export const ACCESS_PROBLEMS = {
     status: 403,
     title: 'A second person must approve the agent',
     remedy:
-      'Let another member, or another key with the scope `agents:approve`, approve the agent. The member who created a key counts as the person who uses it.',
+      'Let another member approve the agent, or a person who has a partner key of their own with the scope `agents:approve`. The member who created a key counts as the person who uses it.',
   },
   PARTNER_SUSPENDED: {
     status: 403,

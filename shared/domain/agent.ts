@@ -50,7 +50,7 @@ export const MIN_LIFETIME_SECONDS = 60;
 export const EVENT_VISIBILITIES = ['PARTNER', 'SUBTREE'] as const;
 
 /** Maximum times by preset. Presets that are not named have no maximum. */
-export type SecondsByPreset = { readonly [Name in Preset]?: number | undefined };
+type SecondsByPreset = { readonly [Name in Preset]?: number | undefined };
 
 /** What a partner requires of all agents in one environment. */
 export interface SpawnPolicy {

@@ -27,6 +27,10 @@ export const FIELD_CODES: Record<string, string> = {
   MUTUALLY_EXCLUSIVE: 'Send only one of the fields that `message` names.',
   INVALID_IP_RANGE: 'Use an IP address or a CIDR range, such as `203.0.113.0/24`.',
   INVALID_RANGE: 'Use a range that is not empty and not longer than `message` allows.',
+  OWNER_REQUIRED: 'Set `owner` to the person who is responsible for the agent, or leave the agent’s owner unchanged.',
+  LIFETIME_LIMIT:
+    'Choose an expiry within the time that `message` names. Omit it for a new agent to get the longest one.',
+  IDLE_LIMIT: 'Choose an idle timeout of at most what `message` names. Omit it for a new agent to get the longest one.',
   INVALID_ORIGIN: 'Use an origin: `https://` and a host name, without a path.',
 };
 

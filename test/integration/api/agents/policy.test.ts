@@ -34,6 +34,7 @@ describe('spawn policy', () => {
       ownerRequired: false,
       maxLifetimeSeconds: {},
       maxIdleSeconds: {},
+      agentEventVisibility: 'PARTNER',
       approval: { presets: [], expiresInSeconds: 7 * 24 * 3_600 },
     });
     const { id } = await register(h.client, partner.liveKey);
@@ -56,6 +57,7 @@ describe('spawn policy', () => {
       ownerRequired: true,
       maxLifetimeSeconds: { ADMIN: 3_600 },
       maxIdleSeconds: { ADMIN: 600, STANDARD: 60 },
+      agentEventVisibility: 'SUBTREE',
       approval: { fromDepth: 2, fromAgentsPerRoot: 10, presets: ['ADMIN'], expiresInSeconds: 60 },
     };
     const responses = await Promise.all([1, 2, 3, 4].map(() => putPolicy(policy)));
@@ -85,6 +87,7 @@ describe('spawn policy', () => {
     { maxLifetimeSeconds: { ADMIN: 59 } },
     { maxLifetimeSeconds: { ROOT: 60 } },
     { maxIdleSeconds: { ADMIN: 59 } },
+    { agentEventVisibility: 'NONE' },
     { approval: { presets: ['ROOT'] } },
     { approval: { expiresInSeconds: 59 } },
     { approval: { expiresInSeconds: 30 * 24 * 3_600 + 1 } },
