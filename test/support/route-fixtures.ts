@@ -192,6 +192,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
     AGENTS.map(async (name) => {
       const changes: Partial<AgentDoc> = { status: name === 'suspended' ? 'SUSPENDED' : 'ACTIVE' };
       if (name !== 'bot') Object.assign(changes, { type: 'SERVICE_ACCOUNT', allowedEventTypes: ['*'] });
+      if (name === 'parent') changes.preset = 'ORCHESTRATOR';
       return [name, await insertAgent(ctx.store, partner, changes)] as const;
     }),
   );

@@ -79,7 +79,7 @@ const VALUES = new Set(
     'events occurredAt weight metadata idempotencyKey',
     'name preset allowedEventTypes rateLimitPerMinute authorizer reason dryRun idleTimeoutSeconds owner',
     'includeDescendants spawnEnabled maxSpawnDepth maxChildrenPerAgent maxAgentsPerRoot approval',
-    'maxSpawnsPerMinute ownerRequired maxLifetimeSeconds maxIdleSeconds',
+    'maxSpawnsPerMinute ownerRequired maxLifetimeSeconds maxIdleSeconds agentEventVisibility',
     'READ_ONLY SUBMIT_ONLY STANDARD ORCHESTRATOR ADMIN presets',
     'fromDepth fromAgentsPerRoot url accountLabel returnUrl state expiresInSeconds',
     'website contactEmail useCase plan limits eventsPerMinute requestsPerMinute',
