@@ -69,7 +69,7 @@ describe('a kill', () => {
 
   it('leaves no agent that an approval activates afterward', async () => {
     await allowSpawning(h.client, partner, { approval: { fromDepth: 3 } });
-    const pending = await apis.postAction(leaf.id, 'spawn', { name: 'Pending' });
+    const pending = await apis.postAction(leaf.id, 'spawn', { name: 'Pending' }, leaf.key);
     expect(pending.status).toBe(202);
     await apis.postAction(root.id, 'revoke-descendants');
     for (const { client } of [h, apis.secondApi]) {
