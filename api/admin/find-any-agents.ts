@@ -8,7 +8,7 @@ export const findAnyAgentsRoute = route({
   path: '/admin/agents/find',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Find agents of all partners by name, ID, key or event',
+  summary: 'Find agents of all partners by name, ID, key, owner or event',
   description: `Returns up to ${MAX_FOUND_AGENTS} agents of all partners, in both environments. Send exactly one field. Keys belong in the body, never in a URL.`,
   query: noQuery,
   body: findInput,

@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { AGENT_KEY_PREFIX_FORMAT, API_KEY_FORMAT, parseApiKey, tenantOfKeyPrefix } from '../../shared/domain/api-key';
 import { envOf, partnerOf, type Tenant, tenantOf } from '../../shared/domain/ids';
+import { comparableEmail } from '../../shared/domain/agent-lifetime';
 import { lineSchema } from '../../shared/domain/line';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { environmentSchema } from '../http/schemas';
+import { environmentSchema, MAX_EMAIL_LENGTH } from '../http/schemas';
 import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { statusOf } from './present-agent';
 
@@ -15,7 +16,7 @@ import { statusOf } from './present-agent';
 export const MAX_FOUND_AGENTS = 20;
 const MAX_NAME_LENGTH = 120;
 const MAX_ID_LENGTH = 100;
-const FIELDS = ['name', 'agentId', 'keyPrefix', 'key', 'eventId'] as const;
+const FIELDS = ['name', 'agentId', 'keyPrefix', 'key', 'owner', 'eventId'] as const;
 
 export const findInput = z
   .strictObject({
@@ -35,6 +36,12 @@ export const findInput = z
       .optional()
       .describe('The agent’s whole key, also if the agent has been revoked. MIR compares only its hash.')
       .meta({ examples: [`mir_live_agent_k7m2q9x4w3zn_${'0'.repeat(49)}`] }),
+    owner: lineSchema(MAX_EMAIL_LENGTH)
+      .optional()
+      .describe(
+        'The name or the email address of the person who is responsible for the agent. Upper and lower case differ only in the name.',
+      )
+      .meta({ examples: ['ada@harbour.example'] }),
     eventId: z.string().min(1).max(MAX_ID_LENGTH).optional().describe('An event that the agent submitted.'),
   })
   .refine(
@@ -74,12 +81,24 @@ export const foundAgentsSchema = z
     data: z.array(foundAgentSchema),
     hasMore: z
       .boolean()
-      .describe(`Whether more agents match than the ${MAX_FOUND_AGENTS} in \`data\`. If so, send more characters.`),
+      .describe(
+        `Whether more agents match than the ${MAX_FOUND_AGENTS} in \`data\`. If so, narrow the search: send more of a name or key, or the agent’s ID.`,
+      ),
   })
   .meta({ id: 'FoundAgents' });
 type FoundAgents = z.output<typeof foundAgentsSchema>;
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
+
+/** Returns the agents whose owner has a text as name or email address. */
+async function ownedBy(agents: Deps['store']['agents'], tenant: Tenant | null, text: string): Promise<AgentDoc[]> {
+  const [named, addressed] = await Promise.all([
+    agents.byOwner(tenant, 'name', text, MAX_FOUND_AGENTS + 1),
+    agents.byOwner(tenant, 'email', comparableEmail(text), MAX_FOUND_AGENTS + 1),
+  ]);
+  const byId = new Map([...addressed, ...named].map((agent) => [agent._id, agent]));
+  return [...byId.values()].slice(0, MAX_FOUND_AGENTS + 1);
+}
 
 /** Returns up to one more agent than a response contains. */
 async function matching({ store, secrets }: Deps, tenant: Tenant | null, input: FindInput): Promise<AgentDoc[]> {
@@ -89,8 +108,9 @@ async function matching({ store, secrets }: Deps, tenant: Tenant | null, input: 
     const agent = await agents.get(owner, agentId);
     return agent ? [agent] : [];
   };
-  const { name, agentId, keyPrefix, key, eventId } = input;
+  const { name, agentId, keyPrefix, key, owner: person, eventId } = input;
   if (name !== undefined) return agents.byName(tenant, name, MAX_FOUND_AGENTS + 1);
+  if (person !== undefined) return ownedBy(agents, tenant, person);
   if (agentId !== undefined) return tenant === null ? agents.byIds([agentId]) : one(tenant, agentId);
   if (keyPrefix !== undefined) {
     const owner = tenantOfKeyPrefix(keyPrefix);
@@ -152,12 +172,13 @@ export const findAgentsRoute = route({
     partnerOnly: true,
   },
   tag: 'Agents',
-  summary: 'Find agents by name, ID, key or event',
+  summary: 'Find agents by name, ID, key, owner or event',
   description: `Returns up to ${MAX_FOUND_AGENTS} of your agents in this environment. Send exactly one field. Keys belong in the body, never in a URL.`,
   query: noQuery,
   body: findInput,
   bodyExamples: {
     'By name': { name: 'Restock bot' },
+    'By owner': { owner: 'ada@harbour.example' },
     'By event': { eventId: 'evt_live_c0miav3k7e5f0a1b2c3d4e5f60718.0' },
   },
   answers: { 200: { description: 'The agents that match', schema: foundAgentsSchema } },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   type AgentOwner,
+  comparableEmail,
   MAX_EXPIRES_IN_SECONDS,
   MAX_IDLE_TIMEOUT_SECONDS,
   MIN_IDLE_TIMEOUT_SECONDS,
@@ -13,7 +14,10 @@ const MAX_OWNER_NAME_LENGTH = 120;
 
 /** The person who is responsible for an agent. */
 export const ownerSchema = z
-  .strictObject({ name: lineSchema(MAX_OWNER_NAME_LENGTH).meta({ examples: ['Ada Ops'] }), email: emailSchema })
+  .strictObject({
+    name: lineSchema(MAX_OWNER_NAME_LENGTH).meta({ examples: ['Ada Ops'] }),
+    email: emailSchema.overwrite(comparableEmail).describe('MIR stores and returns the address in lower case.'),
+  })
   .meta({ id: 'AgentOwner' });
 const expiresAt = z.iso.datetime();
 const expiresInSeconds = z

@@ -3,7 +3,7 @@ import { lineSchema } from '../../shared/domain/line';
 
 const MAX_REASON_LENGTH = 500;
 const MAX_ID_LENGTH = 100;
-const MAX_EMAIL_LENGTH = 254;
+export const MAX_EMAIL_LENGTH = 254;
 
 const LONG_LOCAL_PART = /^[^@]{65,}@/;
 

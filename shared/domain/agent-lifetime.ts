@@ -14,8 +14,12 @@ export const ACTIVITY_LAG_MS = 60_000;
 /** The person who is responsible for an agent. */
 export interface AgentOwner {
   name: string;
+  /** In lower case. */
   email: string;
 }
+
+/** Returns an owner's email address in the form in which MIR stores and compares it. */
+export const comparableEmail = (email: string): string => email.toLowerCase();
 
 /**
  * The facts that determine when an agent expires. The limits also apply to all of its descendants. Agents from earlier

@@ -143,6 +143,8 @@ schema.index({ tenant: 1, path: 1, status: 1 });
 schema.index({ tenant: 1, name: 1, _id: 1 });
 schema.index({ name: 1, _id: 1 });
 schema.index({ 'key.prefix': 1 }, { sparse: true });
+schema.index({ 'owner.name': 1, tenant: 1, _id: 1 });
+schema.index({ 'owner.email': 1, tenant: 1, _id: 1 });
 schema.index({ ancestors: 1, createdAt: -1, _id: -1 });
 schema.index({ parentId: 1, createdAt: 1, _id: 1 });
 schema.index({ parentId: 1, status: 1 });

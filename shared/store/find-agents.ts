@@ -1,4 +1,5 @@
 import type { Model } from 'mongoose';
+import type { AgentOwner } from '../domain/agent-lifetime';
 import type { Tenant } from '../domain/ids';
 import { type AgentLimits, LIMIT_FIELDS } from './agent-lifetimes';
 import type { AgentDoc } from './agents';
@@ -36,6 +37,13 @@ export function agentFinders(model: Model<AgentDoc>) {
         { ...(tenant === null ? {} : { tenant: 1 }), name: 1, _id: 1 },
         limit,
       ),
+
+    /**
+     * Returns agents whose owner has exactly this name or email address, in the order of their tenants and IDs. Emails
+     * are in lower case.
+     */
+    byOwner: (tenant: Tenant | null, field: keyof AgentOwner, text: string, limit: number): Promise<AgentDoc[]> =>
+      find({ [`owner.${field}`]: text, ...of(tenant) }, { [`owner.${field}`]: 1, tenant: 1, _id: 1 }, limit),
 
     /** Returns a tenant's agents whose current key starts with a text. */
     byKeyPrefix: (tenant: Tenant, text: string, limit: number): Promise<AgentDoc[]> =>

@@ -86,6 +86,7 @@ export async function insertRows(
     createdAt: at(n),
     type: n % 500 === 0 ? ('AI_AGENT' as const) : ('SERVICE_ACCOUNT' as const),
     status: n % 4 === 0 ? ('SUSPENDED' as const) : ('ACTIVE' as const),
+    ...(n % 3 === 0 ? { owner: { name: 'Ada Ops', email: 'ada@harbour.example' } } : {}),
   });
   const tree = await growTree(store, own, rows, changesOf);
   const parent = anAgent(own, null).doc;

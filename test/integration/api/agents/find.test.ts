@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MAX_FOUND_AGENTS } from '../../../../api/agents/find-agents';
 import { newApiKey } from '../../../../shared/domain/api-key';
 import { tenantOf } from '../../../../shared/domain/ids';
-import { AN_EVENT } from '../../../support/agents';
+import { allowSpawning, AN_EVENT, register, spawn } from '../../../support/agents';
 import type { TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
@@ -18,15 +18,17 @@ let inTest: TestAgent;
 let eventId: string;
 /** Part of the names, which no other test uses. */
 let mark: string;
+const ada = () => ({ name: `${mark} Ada`, email: `ada-${mark}@harbour.example` });
 beforeAll(async () => {
   h = await sharedHarness();
   partner = await h.partner({ name: 'Harbour Market' });
   mark = partner.key.tag;
   const { store } = h.ctx;
   root = await insertAgent(store, partner, { name: `${mark} root` });
-  child = await insertAgent(store, partner, { name: `${mark} restock bot` }, root);
+  child = await insertAgent(store, partner, { name: `${mark} restock bot`, owner: ada() }, root);
   inTest = await insertAgent(store, partner, {
     name: `${mark} restock bot`,
+    owner: { ...ada(), name: `${mark} Bea` },
     tenant: tenantOf(partner.partnerId, 'test'),
   });
   const { body } = await h.client.post('/v1/events', child.apiKey, AN_EVENT, { 'idempotency-key': 'found' });
@@ -67,8 +69,10 @@ describe('POST /v1/agents/find', () => {
     });
   });
 
-  it.each<[string, () => object]>([
+  it.each<[string, () => Record<string, string>]>([
     ['the start of its name', () => ({ name: `${mark} rest` })],
+    ["its owner's name", () => ({ owner: `${mark} Ada` })],
+    ["its owner's email address in any case", () => ({ owner: `ADA-${mark}@harbour.Example` })],
     ['its ID', () => ({ agentId: child.agentId })],
     ['the prefix of its key', () => ({ keyPrefix: child.doc.key!.prefix })],
     ['the start of that prefix', () => ({ keyPrefix: child.doc.key!.prefix.slice(0, -4) })],
@@ -79,7 +83,22 @@ describe('POST /v1/agents/find', () => {
     const other = await h.partner();
     for (const key of [partner.testKey, other.liveKey]) {
       const found = idsIn(await find(input(), key));
-      expect(found).toEqual(key === partner.testKey && 'name' in input() ? [inTest.agentId] : []);
+      const inBoth = 'name' in input() || input()['owner']?.includes('@');
+      expect(found).toEqual(key === partner.testKey && inBoth ? [inTest.agentId] : []);
+    }
+  });
+
+  it('finds a child by the owner that it inherits from its registered parent', async () => {
+    const own = await h.partner();
+    await allowSpawning(h.client, own);
+    const owner = { name: 'Cid', email: 'Cid.Ops@Harbour.example' };
+    const parent = await register(h.client, own.liveKey, { owner });
+    const spawned = await spawn(h.client, parent.key, parent.id);
+    const { body } = await h.client.get(`/v1/agents/${spawned.id}`, own.liveKey);
+    expect(body.owner).toEqual({ name: 'Cid', email: 'cid.ops@harbour.example' });
+    for (const text of [owner.name, owner.email, 'CID.OPS@HARBOUR.EXAMPLE']) {
+      const found = idsIn(await find({ owner: text }, own.liveKey));
+      expect(found.toSorted()).toEqual([parent.id, spawned.id].toSorted());
     }
   });
 
@@ -104,6 +123,8 @@ describe('POST /v1/agents/find', () => {
       { keyPrefix: `mir_live_agent_${partner.key.tag}_00000000` },
       { name: `${mark} none` },
       { name: `${mark} ROOT` },
+      { owner: `${mark} ADA` },
+      { owner: mark },
       { agentId: 'agt_live_none' },
       { eventId: 'evt_live_none' },
     ];
@@ -112,21 +133,25 @@ describe('POST /v1/agents/find', () => {
 
   it('returns a limited number of agents and says that there are more', async () => {
     const own = await h.partner();
-    for (let n = 0; n <= MAX_FOUND_AGENTS; n += 1) await insertAgent(h.ctx.store, own, { name: `Bot ${10 + n}` });
+    for (let n = 0; n <= MAX_FOUND_AGENTS; n += 1) {
+      await insertAgent(h.ctx.store, own, { name: `Bot ${10 + n}`, owner: { name: 'Bea', email: 'bea@mir.example' } });
+    }
     const many = await find({ name: 'Bot' }, own.liveKey);
     expect(many.body.data).toHaveLength(MAX_FOUND_AGENTS);
     expect(many.body.hasMore).toBe(true);
     const names = many.body.data.map(({ name }: { name: string }) => name);
     expect(names).toEqual(names.toSorted());
     expect((await find({ name: 'Bot 10' }, own.liveKey)).body.hasMore).toBe(false);
+    const owned = await find({ owner: 'Bea' }, own.liveKey);
+    expect([owned.body.data.length, owned.body.hasMore]).toEqual([MAX_FOUND_AGENTS, true]);
   });
 
   it('requires exactly one field', async () => {
-    for (const input of [{}, { name: 'a', agentId: 'b' }, { owner: 'a' }, { keyPrefix: 'mir_live_agent' }]) {
+    for (const input of [{}, { name: 'a', agentId: 'b' }, { name: 'a', owner: 'a' }, { keyPrefix: 'mir_live_agent' }]) {
       expectProblem(await find(input), 422, 'VALIDATION_FAILED');
     }
     const { body } = await find({ name: 'a', eventId: 'b' });
-    expect(body.errors[0].message).toBe('Must include exactly one of name, agentId, keyPrefix, key or eventId.');
+    expect(body.errors[0].message).toBe('Must include exactly one of name, agentId, keyPrefix, key, owner or eventId.');
   });
 
   it('is for people: agents get 403', async () => {
@@ -152,6 +177,8 @@ describe('POST /admin/agents/find', () => {
     }
     expect(idsIn(await findAll({ keyPrefix: inTest.doc.key!.prefix }))).toEqual([inTest.agentId]);
     expect(idsIn(await findAll({ eventId }))).toEqual([child.agentId]);
+    expect(idsIn(await findAll({ owner: ada().name }))).toEqual([child.agentId]);
+    expect(idsIn(await findAll({ owner: ada().email })).toSorted()).toEqual([child.agentId, inTest.agentId].toSorted());
   });
 
   it('requires the admin token', async () => {

@@ -30,6 +30,15 @@ describe('mir agents find', () => {
     expect(await foundBy('Unknown')).toEqual([]);
   });
 
+  it('finds the agents of an owner by name and by email address', async () => {
+    const owner = { name: 'Ada Ops', email: 'ada@harbour.example' };
+    const owned = await insertAgent(h.ctx.store, partner, { name: 'Owned', owner });
+    for (const words of [['Ada', 'Ops'], ['Ada@Harbour.example']]) {
+      expect(await foundBy('--owner', ...words)).toEqual([owned.agentId]);
+      expect(await foundBy(...words)).toEqual([]);
+    }
+  });
+
   it('shows the partner and the path, but no key', async () => {
     const { code, out } = await find('Restock bot');
     expect(code).toBe(0);
@@ -54,5 +63,6 @@ describe('mir agents find', () => {
   it('requires either a text or a key', async () => {
     expect((await find()).code).toBe(2);
     expect((await find('Root', '--key-from-stdin')).code).toBe(2);
+    expect((await find('--owner')).code).toBe(2);
   });
 });

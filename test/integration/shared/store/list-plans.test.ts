@@ -191,6 +191,8 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['the rest of an agent tree', () => walk({ rootPath: root.path, afterPath: `${root.path}/agt_live_m` })],
   ["a tenant's agents by name", () => store.agents.byName(tenant, 'agent', PAGE_SIZE)],
   ['agents of all partners by name', () => store.agents.byName(null, 'agent', PAGE_SIZE)],
+  ["a tenant's agents by owner", () => store.agents.byOwner(tenant, 'name', 'Ada Ops', PAGE_SIZE)],
+  ['agents of all partners by owner', () => store.agents.byOwner(null, 'email', 'ada@harbour.example', PAGE_SIZE)],
   ['agents by the prefix of their keys', () => store.agents.byKeyPrefix(tenant, keyPrefix, PAGE_SIZE)],
   ['the agent that has a key', () => store.agents.byKey(tenant, { hash: parseApiKey(root.key)!.hash, ref: '' })],
   ['the agents on paths', () => store.agents.onPaths([root.agentId, wide])],
