@@ -83,6 +83,7 @@ export interface ApiContext extends Runtime {
 /** Builds the API's context. Rejects if Redis may evict accepted events or lacks the configured durability. */
 export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const { config, keys, log, metrics, queueLink, cacheLink, store } = runtime;
+  metrics.publicUrl.set({ url: config.publicUrl }, 1);
   await assertNoEviction(queueLink);
   const keyedIdsFromMs = await store.keyedIdsFromMs();
   const fsync = await createFsyncGuard({

@@ -13,6 +13,7 @@ import { resend, resendPage } from './auth/resend';
 import { reset, resetPage } from './auth/reset';
 import { signUp, signUpPage } from './auth/sign-up';
 import { verify, verifyPage } from './auth/verify';
+import { runbookPage } from './runbook/runbook-page';
 import { homePage } from './home';
 import { codePage, submitCode } from './links/link-by-code';
 import { decideInvite, invitePage } from './links/link-by-invite';
@@ -69,5 +70,6 @@ export const PAGES: readonly Page[] = [
   endPortalSession,
   guidePage,
   errorTypePage,
+  runbookPage,
   ...OPERATOR_PAGES,
 ];

@@ -24,6 +24,13 @@ export function createMetrics(service: 'api' | 'worker') {
   const worker = { registers: service === 'worker' ? [registry] : [] };
   return {
     registry,
+    /** For links in alerts and dashboards, for example to the runbook. */
+    publicUrl: new Gauge({
+      name: 'mir_public_url_info',
+      help: 'Always 1, labeled with the URL at which people reach MIR.',
+      labelNames: ['url'],
+      ...api,
+    }),
     ...requestSeries(api),
     ...overloadSeries(api),
     ...tenantSeries(api),

@@ -13,6 +13,8 @@ interface Dashboard {
   uid: string;
   title: string;
   annotations: { list: { name: string; expr: string }[] };
+  templating: { list: { name: string; definition: string; hide?: number }[] };
+  links: { title: string; url?: string }[];
   panels: {
     id: number;
     title: string;

@@ -6,21 +6,22 @@ import { Heading } from '../design/text';
 import { PROBLEMS } from '../../http/problems';
 import { PublicError } from '../../http/public-error';
 import { page } from '../http/page';
-import { type Guide, renderGuide } from './render-guide';
+import { renderGuide } from './render-guide';
+import type { Rendered } from './render-markdown';
 
 const CHAPTER_LEVEL = 2;
 const FOUND = 302;
 
 /** Caches rendered guides by catalog. A process uses a single catalog for its lifetime. */
-const rendered = new WeakMap<Catalog, Guide>();
+const rendered = new WeakMap<Catalog, Rendered>();
 
-function guideOf({ catalog, config }: Pick<ApiContext, 'catalog' | 'config'>): Guide {
+function guideOf({ catalog, config }: Pick<ApiContext, 'catalog' | 'config'>): Rendered {
   let guide = rendered.get(catalog);
   if (!guide) rendered.set(catalog, (guide = renderGuide(catalog, config.publicUrl)));
   return guide;
 }
 
-function Contents({ headings }: Pick<Guide, 'headings'>): VNode {
+function Contents({ headings }: Pick<Rendered, 'headings'>): VNode {
   return (
     <nav class="contents" aria-label="Contents">
       <ol>
@@ -36,7 +37,7 @@ function Contents({ headings }: Pick<Guide, 'headings'>): VNode {
   );
 }
 
-function GuidePage({ guide: { html, headings } }: { guide: Guide }): VNode {
+function GuidePage({ guide: { html, headings } }: { guide: Rendered }): VNode {
   const nav = [
     { href: '/guide', text: 'Partner Guide', current: true },
     { href: '/docs', text: 'API reference' },

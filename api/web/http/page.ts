@@ -67,6 +67,8 @@ export interface Page {
    * use.
    */
   always?: boolean;
+  /** True if the page reads no session, so that it is served while the databases are down. */
+  withoutSession?: boolean;
   /**
    * Who the page is for, by default people with a history. On pages for staff, only the session of a staff account
    * counts. With `required`, browsers without one are redirected to the login page.

@@ -94,12 +94,15 @@ export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thro
 }
 
 /** Returns a page's Express handler, which reads the session, validates posted forms and renders the page. */
-export function runPage(ctx: ApiContext, { method, tokenInUrl = false, staff, handle }: Page): RequestHandler {
+export function runPage(
+  ctx: ApiContext,
+  { method, tokenInUrl = false, staff, withoutSession = false, handle }: Page,
+): RequestHandler {
   const run = async (req: Request, res: Response, state: RequestState): Promise<PageResponse> => {
     const cookie = req.headers.cookie ?? '';
     if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl, tokenInUrl);
     if (staff) state.staff = await readStaffSession(ctx, cookie);
-    else state.read = await ctx.auth.readSession(cookie);
+    else if (!withoutSession) state.read = await ctx.auth.readSession(cookie);
     const { session } = state.read;
     let form = fieldsOf([]);
     if (method === 'POST') {

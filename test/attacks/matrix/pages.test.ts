@@ -63,6 +63,7 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff'> = {
   'POST /portal/sessions/:sessionId/end': 'staff',
   'GET /guide': 'anyone',
   'GET /errors/:code': 'anyone',
+  'GET /runbook': 'anyone',
   'GET /admin/login': 'anyone',
   'POST /admin/login': 'anyone',
   'GET /admin/logout': 'anyone',

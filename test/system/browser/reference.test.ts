@@ -11,7 +11,7 @@ const SCALAR_FALSE_ALARMS = new Set(['document validation errors: ', '[array Arr
 
 let h: Harness;
 
-describeInBrowser('guide and reference in a browser', () => {
+describeInBrowser('guide, runbook and reference in a browser', () => {
   beforeAll(async () => {
     h = await startHarness({ workers: false });
   });
@@ -32,10 +32,10 @@ describeInBrowser('guide and reference in a browser', () => {
     return { page, browserErrors, requestedUrls };
   }
 
-  it('shows the guide without scripts', async () => {
+  it.each(['guide', 'runbook'])('shows the %s without scripts', async (name) => {
     const { page, browserErrors } = await openWatchedTab({ scripts: false });
-    await page.goto(`${h.url}/guide`);
-    expect(await faultsOf(page, 'guide')).toEqual([]);
+    await page.goto(`${h.url}/${name}`);
+    expect(await faultsOf(page, name)).toEqual([]);
     expect(browserErrors).toEqual([]);
   });
 

@@ -80,6 +80,7 @@ describe('npm run build', () => {
     [SCRIPT, 'return 2'],
     ['api/web/design/mir.css', 'a{}'],
     ['api/web/guide/chapters/01-quickstart.md', '# Quickstart'],
+    ['deploy/docs/runbook.md', '# Runbook'],
   ])('copies %s when no other file changes, and deletes the copy when the original is deleted', (file, content) => {
     const { root, run } = project();
     write(root, file, 'old');
@@ -92,9 +93,9 @@ describe('npm run build', () => {
     expect(existsSync(join(root, 'dist', file))).toBe(false);
   });
 
-  it('does not copy documentation', () => {
+  it('does not copy documentation that no program reads', () => {
     const { root, run } = project();
-    write(root, 'deploy/docs/runbook.md', '# Runbook');
+    for (const file of ['backup.md', 'old/deploy/docs/runbook.md']) write(root, `deploy/docs/${file}`, '# Backup');
     run();
     expect(existsSync(join(root, 'dist', 'deploy'))).toBe(false);
   });

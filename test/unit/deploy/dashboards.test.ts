@@ -5,6 +5,8 @@ import { allExpressions, DASHBOARDS, selectorsOf } from '../../support/promql';
 /** The UID of the data source in provisioning/datasources. */
 const DATA_SOURCE = 'mir-prometheus';
 const COLUMNS = 24;
+/** Grafana shows neither the name nor the values of such a variable. */
+const HIDDEN = 2;
 
 /** Returns the names of all exported series, plus `up` and `ALERTS`, which Prometheus adds. */
 function exportedNames(): Set<string> {
@@ -31,6 +33,20 @@ describe('Grafana dashboards', () => {
     expect(sources.length).toBeGreaterThan(10);
     for (const source of sources) expect(source).toMatchObject({ datasource: { uid: DATA_SOURCE } });
   });
+
+  it.each([...DASHBOARDS])(
+    '%s links to the runbook at the public URL, which a hidden variable reads',
+    (_file, board) => {
+      expect(board.links).toContainEqual(expect.objectContaining({ url: '${mir_url:raw}/runbook' }));
+      const variables = board.templating.list.map(({ name, definition, hide = 0 }) => [name, definition, hide]);
+      expect(variables).toEqual([
+        ['instance', 'label_values(mir_build_info, instance)', 0],
+        ['mir_url', 'label_values(mir_public_url_info, url)', HIDDEN],
+      ]);
+      for (const [, definition] of variables)
+        expect(exportedNames()).toContain(/\((\w+),/.exec(String(definition))![1]);
+    },
+  );
 
   it('uses only valid PromQL and exported series in dashboards and rules', () => {
     const expressions = allExpressions();

