@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../shared/queue/overload-guard';
-import type { Env } from '../../shared/domain/ids';
+import type { Env, PartnerId } from '../../shared/domain/ids';
 import { keyIdOf, type PartnerDoc } from '../../shared/store/partners';
 import { environmentSchema } from '../http/schemas';
 import { planSchema } from './input-schemas';
@@ -82,4 +82,4 @@ export const issuedKeysSchema = z
     testApiKey: z.string().describe('Shown only once.'),
   })
   .meta({ id: 'IssuedKeys' });
-export type IssuedKeys = z.infer<typeof issuedKeysSchema>;
+export type IssuedKeys = z.infer<typeof issuedKeysSchema> & { partnerId: PartnerId };

@@ -73,6 +73,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 const OWN_CODES: ReadonlySet<string> = new Set([
   'agents kill',
   'doctor',
+  'kill-drill',
   'migrate apply',
   'migrate status',
   'backup restore',

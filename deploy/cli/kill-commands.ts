@@ -83,18 +83,19 @@ async function confirmKill(ctx: CliContext, shell: Shell, agent: AgentDoc): Prom
 }
 
 /** Shows a cascade's progress until the cascade is no longer running or the wait time has elapsed. */
-async function followCascade(
+export async function followCascade(
   ctx: CliContext,
   shell: Shell,
-  { tenant, cascadeId, untilMs }: { tenant: AgentDoc['tenant']; cascadeId: string; untilMs: number },
+  followed: { tenant: AgentDoc['tenant']; cascadeId: string; untilMs: number; signal?: AbortSignal },
 ): Promise<KillReport> {
+  const { tenant, cascadeId, untilMs, signal } = followed;
   const progress = showProgress(shell, 'revoked');
   try {
     for (;;) {
       const cascade = await readKillReport(ctx, tenant, cascadeId);
       if (cascade.affected !== null) progress.at(cascade.revoked, cascade.affected);
       if (cascade.status !== 'RUNNING' || Date.now() >= untilMs) return cascade;
-      await delay(POLL_MS);
+      await delay(POLL_MS, undefined, { ...(signal && { signal }) });
     }
   } finally {
     progress.stop();

@@ -53,12 +53,12 @@ export function reportFacts(report: KillReport): Record<string, string | number 
 }
 
 /** Reads a report, and waits until it is signed. Returns the report as it is if that takes too long. */
-async function readSigned(ctx: ReportContext, { tenant, _id }: CascadeDoc): Promise<KillReport> {
+async function readSigned(ctx: ReportContext, { tenant, _id }: CascadeDoc, signal?: AbortSignal): Promise<KillReport> {
   const untilMs = Date.now() + SIGNED_WITHIN_MS;
   for (;;) {
     const report = await readKillReport(ctx, tenant, _id);
     if (report.signature !== null || report.status === 'PARTIAL' || Date.now() >= untilMs) return report;
-    await delay(POLL_MS);
+    await delay(POLL_MS, undefined, { ...(signal && { signal }) });
   }
 }
 
@@ -95,6 +95,16 @@ async function verdictOf(ctx: ReportContext, cascade: CascadeDoc, report: KillRe
   return problem === null ? { valid: true, problem: null } : invalid(problem);
 }
 
+/** Waits until a report is signed, and checks it. */
+export async function readVerified(
+  ctx: ReportContext,
+  cascade: CascadeDoc,
+  signal?: AbortSignal,
+): Promise<{ report: KillReport; verdict: ReportVerdict }> {
+  const report = await readSigned(ctx, cascade, signal);
+  return { report, verdict: await verdictOf(ctx, cascade, report) };
+}
+
 /** Adds `agents report`. */
 export function addReportCommand(agents: Command, shell: Shell): void {
   agents
@@ -109,9 +119,9 @@ export function addReportCommand(agents: Command, shell: Shell): void {
         async (ctx): Promise<KillReport & { verified?: boolean }> => {
           const cascade = await requireCascade(ctx, cascadeId);
           if (!verify) return readKillReport(ctx, cascade.tenant, cascadeId);
-          const report = await readSigned(ctx, cascade);
-          verdict = await verdictOf(ctx, cascade, report);
-          return { ...report, verified: verdict.valid };
+          const checked = await readVerified(ctx, cascade);
+          ({ verdict } = checked);
+          return { ...checked.report, verified: verdict.valid };
         },
         ({ verified, ...report }) => {
           const checked = verified === undefined ? {} : { verified: verified ? 'yes' : 'no' };

@@ -6,6 +6,7 @@ import type * as Audit from './audit-commands';
 import type * as Backup from './backup-commands';
 import type * as DeadLetters from './dead-letter-commands';
 import type * as Doctor from './doctor-command';
+import type * as KillDrill from './kill-drill-command';
 import type * as Members from './members-commands';
 import type * as Migrate from './migrate-commands';
 import type * as Partners from './partners-commands';
@@ -34,6 +35,7 @@ Examples:
   mir members invite --partner prt_0123 --role ADMINISTRATOR
   mir agents tree --partner prt_0123
   mir agents kill agt_live_0123 --preview
+  mir kill-drill
   mir users erase --partner prt_0123 --env live --reason "request of the partner"
   mir people find --reason "request of the person"
   mir dead-letters replay --all
@@ -72,6 +74,11 @@ const GROUPS: readonly CommandGroup[] = [
     name: 'agents',
     description: 'inspect and kill agents',
     add: (...to) => (require('./agents-commands') as typeof Agents).addAgentCommands(...to),
+  },
+  {
+    name: 'kill-drill',
+    description: 'practice a kill on a tree of its own, under traffic, and check the result',
+    add: (...to) => (require('./kill-drill-command') as typeof KillDrill).addKillDrillCommand(...to),
   },
   {
     name: 'users',

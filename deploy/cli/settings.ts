@@ -6,7 +6,12 @@ import { projectRoot } from '../../shared/project';
 
 type Environment = Record<string, string | undefined>;
 
-const stackSchema = z.object({ mongoUrl: z.string(), redisUrl: z.string(), keyspace: z.string().optional() });
+const stackSchema = z.object({
+  url: z.string().optional(),
+  mongoUrl: z.string(),
+  redisUrl: z.string(),
+  keyspace: z.string().optional(),
+});
 const secretsSchema = z.object({ ADMIN_TOKEN: z.string(), SUBJECT_PEPPER: z.string() });
 
 class NoStoresError extends Error {
@@ -56,6 +61,7 @@ export function readCliConfig(env: Environment): Config {
     ...silent,
     MONGO_URL: stack.mongoUrl,
     REDIS_URL: stack.redisUrl,
+    PUBLIC_URL: env['PUBLIC_URL'] || stack.url,
     // With a different keyspace, the running API would not see a suspension or a kill.
     KEYSPACE: env['KEYSPACE'] || stack.keyspace,
     SUBJECT_PEPPER: env['SUBJECT_PEPPER'] || secrets.SUBJECT_PEPPER,

@@ -165,6 +165,11 @@ export function agentsStore(connection: Connection) {
       await model.create([agent], { session });
     },
 
+    /** Inserts all agents in one driver call. */
+    async insertMany(agents: AgentDoc[], session: ClientSession): Promise<void> {
+      await model.insertMany(agents, { session });
+    },
+
     /** Returns an agent, or null if it does not exist or belongs to another tenant. */
     async get(tenant: Tenant, agentId: string, session?: ClientSession): Promise<AgentDoc | null> {
       return model

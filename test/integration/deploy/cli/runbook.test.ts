@@ -66,7 +66,8 @@ const filled = (line: string): string =>
     .replaceAll('prt_0123', partner.partnerId)
     .replaceAll('idn_0123', accountId)
     .replaceAll('csc_0123', cascadeId ?? 'csc_none')
-    .replaceAll('mir_live_0123', partner.liveKey);
+    .replaceAll('mir_live_0123', partner.liveKey)
+    .replace(/^mir kill-drill$/, '$& --agents 20');
 
 /** What a person types when a command asks, by the command. */
 const answerTo = (line: string): string | null => {
@@ -81,7 +82,10 @@ const answerTo = (line: string): string | null => {
   return answers.find(([command]) => command.test(line))?.[1] ?? null;
 };
 
-async function runMir(line: string, env = mir.env): Promise<CliResult> {
+async function runMir(
+  line: string,
+  env: Record<string, string> = { ...mir.env, PUBLIC_URL: mir.url },
+): Promise<CliResult> {
   const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!).slice(1);
   const answer = answerTo(line);
   return cliAt(answer === null ? null : typing(`${answer}\n`), env, ...args);
