@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { codeRequired, codeSchema, logInFailed, passwordSchema, staffAuth } from './session-schemas';
+import { noteRejectedLogIn } from './rejected-log-ins';
 import { countConfirmation } from './throttles';
 
 export const confirmLogInRoute = route({
@@ -24,7 +25,10 @@ export const confirmLogInRoute = route({
     await countConfirmation(ctx, staff.staffId);
     const result = await ctx.staffAuth.confirm(staff, body);
     if (result === 'CODE_REQUIRED') throw codeRequired();
-    if (result !== 'DONE') throw logInFailed();
+    if (result !== 'DONE') {
+      noteRejectedLogIn(ctx, { staffId: staff.staffId });
+      throw logInFailed();
+    }
     return { status: 200, body: { confirmed: true } };
   },
 });

@@ -14,6 +14,7 @@ import {
   passwordSchema,
   presentNewSession,
 } from './session-schemas';
+import { noteRejectedLogIn } from './rejected-log-ins';
 import { countLogIn, forgetLogIns } from './throttles';
 
 const LOCKED_SECONDS = 900;
@@ -33,9 +34,11 @@ export async function logInStaff(
 ): Promise<NewSession> {
   await countLogIn(ctx, ip, email);
   const result = await ctx.staffAuth.logIn(email, proof, userAgent);
-  if (result === 'LOCKED') throw accountLocked();
   if (result === 'CODE_REQUIRED') throw codeRequired();
-  if (typeof result === 'string') throw logInFailed();
+  if (typeof result === 'string') {
+    noteRejectedLogIn(ctx, { email });
+    throw result === 'LOCKED' ? accountLocked() : logInFailed();
+  }
   await forgetLogIns(ctx, ip, email);
   await endOldestSessions(ctx, result.session.staffId);
   return result;

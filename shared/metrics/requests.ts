@@ -46,7 +46,7 @@ export function requestSeries({ registers }: In) {
     }),
     operatorLogInsRejected: new Counter({
       name: 'mir_operator_log_ins_rejected_total',
-      help: 'Requests and log-ins of operators that were rejected because the admin token was incorrect.',
+      help: 'Requests and log-ins that were rejected because of a wrong admin token, or a wrong password or code of an operator.',
       registers,
     }),
     passwordHashes: new Counter({

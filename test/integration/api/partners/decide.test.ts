@@ -3,7 +3,7 @@ import { createPartner } from '../../../../api/partners/create-partner';
 import { auditContextForAdmin } from '../../../../api/db/audit-context';
 import { submitApplication } from '../../../../api/partners/submit-application';
 import { applicationInput } from '../../../../api/partners/input-schemas';
-import { tagOf, type PartnerId } from '../../../../shared/domain/ids';
+import { tagOf } from '../../../../shared/domain/ids';
 import { type Harness, startHarness } from '../../../support/harness';
 import { anApplication, asAdmin, auditOf, statusWith } from '../../../support/partners';
 
@@ -94,7 +94,7 @@ describe('POST /admin/applications/:id/approve', () => {
   it('generates another partner tag when the first one is already in use', async () => {
     const auditContext = auditContextForAdmin({ requestId: 'tags' });
     const first = await createPartner(h.ctx, input, { plan: 'STANDARD' }, auditContext);
-    const tags = [tagOf(first.partnerId as PartnerId), 'freetag23456'];
+    const tags = [tagOf(first.partnerId), 'freetag23456'];
     const second = await createPartner(
       { ...h.ctx, newTag: () => tags.shift()! },
       input,
