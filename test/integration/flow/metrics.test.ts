@@ -64,6 +64,8 @@ function routesOf(): string[] {
 const ALLOWED: Record<string, readonly string[]> = {
   service: ['api', 'worker'],
   version: [VERSION],
+  // The setting PUBLIC_URL, which has this default.
+  url: ['http://localhost:3000'],
   method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'other'],
   status_class: ['2xx', '3xx', '4xx', '5xx'],
   policy: ['events', 'requests', 'control', 'introspections'],

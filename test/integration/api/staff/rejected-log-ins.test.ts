@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { OPERATORS } from '../../../../shared/store/members';
 import { type Harness, startHarness } from '../../../support/harness';
 import { PASSWORD } from '../../../support/password';
@@ -23,18 +23,20 @@ async function newOperator(): Promise<{ email: string; sessionToken: string }> {
   return { email, sessionToken };
 }
 
-it('counts wrong passwords of operators when they log in or confirm, but not those of members', async () => {
-  const operator = await newOperator();
-  const member = await newMember(mir, (await mir.partner()).partnerId, 'ADMINISTRATOR');
-  for (const email of [member.email, newStaffEmail()]) {
-    expectProblem(await logInAs(mir, email, { password: WRONG }), 401, 'LOG_IN_FAILED');
-  }
-  expectProblem(await logInAs(mir, operator.email.toUpperCase(), { password: WRONG }), 401, 'LOG_IN_FAILED');
-  await waitUntil('the log-in is counted', async () => (await counted()) === 1);
-  const confirm = await withSession(mir, operator.sessionToken, 'POST', '/v1/staff/sessions/confirm', {
-    password: WRONG,
+describe('mir_operator_log_ins_rejected_total', () => {
+  it('counts wrong passwords of operators when they log in or confirm, but not those of members', async () => {
+    const operator = await newOperator();
+    const member = await newMember(mir, (await mir.partner()).partnerId, 'ADMINISTRATOR');
+    for (const email of [member.email, newStaffEmail()]) {
+      expectProblem(await logInAs(mir, email, { password: WRONG }), 401, 'LOG_IN_FAILED');
+    }
+    expectProblem(await logInAs(mir, operator.email.toUpperCase(), { password: WRONG }), 401, 'LOG_IN_FAILED');
+    await waitUntil('the log-in is counted', async () => (await counted()) === 1);
+    const confirm = await withSession(mir, operator.sessionToken, 'POST', '/v1/staff/sessions/confirm', {
+      password: WRONG,
+    });
+    expectProblem(confirm, 401, 'LOG_IN_FAILED');
+    await waitUntil('the confirmation is counted', async () => (await counted()) > 1);
+    expect(await counted()).toBe(2);
   });
-  expectProblem(confirm, 401, 'LOG_IN_FAILED');
-  await waitUntil('the confirmation is counted', async () => (await counted()) > 1);
-  expect(await counted()).toBe(2);
 });
