@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { auditContextForCli, type CliContext, openCliContext } from '../../../../deploy/cli/open';
@@ -185,6 +186,7 @@ describe('an interrupted drill', () => {
       out: () => undefined,
       err: (line: string) => (line.includes(text) ? controller.abort() : undefined),
       stdin: () => Promise.resolve(''),
+      stdinChunks: () => Readable.from([]),
       terminal: null,
     };
     const options = { agents: AGENTS, depth: DEPTH, clients: 2, waitSeconds: 60, url: h.url, partnerId: null };
