@@ -18,7 +18,7 @@ interface FindOptions {
 function inputOf(text: string, isOwner: boolean): FindInput {
   if (isOwner) return { owner: text };
   if (/^agt_(live|test)_\w+$/.test(text)) return { agentId: text };
-  if (/^evt_(live|test)_[\w.]+$/.test(text)) return { eventId: text };
+  if (/^evt_(live|test)_[\w.-]+$/.test(text)) return { eventId: text };
   if (/^mir_(live|test)_/.test(text)) return { keyPrefix: text };
   return { name: text };
 }

@@ -30,6 +30,16 @@ describe('mir agents find', () => {
     expect(await foundBy('Unknown')).toEqual([]);
   });
 
+  it('recognizes an event ID with a hyphen', async () => {
+    let eventId = '';
+    for (let n = 0; !eventId.includes('-'); n += 1) {
+      const { body } = await h.client.post('/v1/events', bot.apiKey, AN_EVENT, { 'idempotency-key': `hyphen-${n}` });
+      eventId = body.eventId as string;
+    }
+    await h.drained();
+    expect(await foundBy(eventId)).toEqual([bot.agentId]);
+  });
+
   it('finds the agents of an owner by name and by email address', async () => {
     const owner = { name: 'Ada Ops', email: 'ada@harbour.example' };
     const owned = await insertAgent(h.ctx.store, partner, { name: 'Owned', owner });
