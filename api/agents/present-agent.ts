@@ -78,6 +78,9 @@ export const pendingAgentSchema = agentSchema
   })
   .meta({ id: 'PendingAgent' });
 
+/** An agent that a repeated request created before. */
+export const existingAgentSchema = z.union([agentSchema, pendingAgentSchema]);
+
 /** Returns an agent's effective status at this moment, given what its ancestors impose on it, root first. */
 export function statusOf(agent: AgentDoc, above: readonly AgentLimits[]): AgentDoc['status'] {
   const path = [...above, agent];

@@ -12,7 +12,7 @@ import { requireNoViolations, violationsOf, withPolicyLimits } from './check-pol
 import { type RegisterInput, registerInput, registrationErrors } from './input-schemas';
 import { lifetimeOfNew } from './lifetime-input';
 import { newAgent } from './new-agent';
-import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema } from './present-agent';
+import { auditedAgent, issuedAgentSchema, pendingAgentSchema, existingAgentSchema } from './present-agent';
 import { answerCreated, type CreatedAgent, createOnce } from './create-once';
 
 /**
@@ -68,7 +68,7 @@ export const registerAgentRoute = route({
     202: { description: 'The agent, which gets its key once it is approved', schema: pendingAgentSchema },
     200: {
       description: 'The existing agent, without its key. Returned for a retry with the same idempotency key.',
-      schema: agentSchema,
+      schema: existingAgentSchema,
     },
   },
   problems: [

@@ -21,7 +21,7 @@ import { checkSpawn, type Population, countPopulation, needsApproval } from './c
 import { type SpawnInput, spawnOrChangeErrors, spawnInput } from './input-schemas';
 import { lifetimeOfNew } from './lifetime-input';
 import { newAgent } from './new-agent';
-import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema } from './present-agent';
+import { auditedAgent, issuedAgentSchema, pendingAgentSchema, existingAgentSchema } from './present-agent';
 import { answerCreated, type CreatedAgent, createOnce } from './create-once';
 import { throttleSpawns } from './throttle-spawns';
 
@@ -145,7 +145,7 @@ export const spawnAgentRoute = route({
     202: { description: 'The child, which gets its key once it is approved', schema: pendingAgentSchema },
     200: {
       description: 'The existing child, without its key. Returned for a retry with the same idempotency key.',
-      schema: agentSchema,
+      schema: existingAgentSchema,
     },
   },
   problems: [

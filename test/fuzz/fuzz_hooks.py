@@ -93,8 +93,9 @@ def before_call(context, case, kwargs):
     case.headers = {**(case.headers or {}), "X-Forwarded-For": random_address()}
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    if case.query and isinstance(case.query.get("cursor"), str) and not ISSUED_CURSOR.match(case.query["cursor"]):
-        case.query = {name: value for name, value in case.query.items() if name != "cursor"}
+    for cursor in ("cursor", "after"):
+        if case.query and isinstance(case.query.get(cursor), str) and not ISSUED_CURSOR.match(case.query[cursor]):
+            case.query = {name: value for name, value in case.query.items() if name != cursor}
     if case.media_type == NDJSON and isinstance(case.body, str) and not is_ndjson(case.body):
         case.body = ndjson_line(case.body)
     body = case.body if isinstance(case.body, dict) else None
