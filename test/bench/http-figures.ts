@@ -2,13 +2,13 @@ import { tenantOf } from '../../shared/domain/ids';
 import { growTree } from '../support/grow-tree';
 import type { BenchEnvironment } from './environment';
 import { batchBody, submitted } from './events';
-import { loadRoute } from './load';
+import { latenciesAtRate, loadRoute } from './load';
 import type { MainOptions } from './main-options';
 import { cpuMs } from './metrics';
 import { startApi, startProgram } from './processes';
 import type { Reporter } from './report';
-import { atLeast, atMost, type Limit, median } from './result';
-import { compare } from './rounds';
+import { atLeast, atMost, type Limit, median, quantile } from './result';
+import { alternate, compare } from './rounds';
 
 const WARM_UP_SECONDS = 2;
 const BATCH = 500;
@@ -58,13 +58,8 @@ export async function httpFigures(
   const plain = await startProgram('test/bench/servers/plain.js', environment.env);
   const headers = { 'x-api-key': environment.partner.liveKey };
 
-  const load = async (
-    url: string,
-    { bodies, connections }: Pick<Pair, 'bodies' | 'connections'>,
-    forSeconds: number,
-    rate?: number,
-  ) => {
-    const limits = { ...(connections && { connections }), ...(rate && { rate }) };
+  const load = async (url: string, { bodies, connections }: Pair, forSeconds: number) => {
+    const limits = connections === undefined ? {} : { connections };
     const result = await loadRoute({ url, headers, bodies, seconds: forSeconds, ...limits });
     await environment.clearQueue();
     return result;
@@ -148,18 +143,21 @@ export async function httpFigures(
       baseline: '/resolve',
       baselineBodies: resolves,
     });
-    const rate = Math.floor(BUSY_SHARE * median(rates));
-    const url = `http://127.0.0.1:${api.port}/v1/introspect`;
-    const values: number[] = [];
-    for (let round = 0; round < rounds; round += 1) values.push((await load(url, { bodies }, seconds, rate)).p99Ms);
-    reporter.add({
-      id: 'introspect-p99',
-      name: `introspection at ${BUSY_SHARE * 100}% of that rate, p99`,
-      unit: 'ms',
-      values,
-      limit: atMost(20, 10),
-      sides: [],
-    });
+    const perSecond = BUSY_SHARE * median(rates);
+    const target = { port: api.port, key: environment.partner.liveKey, perSecond };
+    const ours = { ...target, path: '/v1/introspect', bodies };
+    const other = { ...target, path: '/resolve', bodies: resolves };
+    await latenciesAtRate({ ...ours, seconds: WARM_UP_SECONDS });
+    const p99s = await alternate(
+      rounds,
+      async () => quantile(await latenciesAtRate({ ...ours, seconds }), 0.99),
+      async () => quantile(await latenciesAtRate({ ...other, seconds }), 0.99),
+    );
+    const at = `at ${BUSY_SHARE * 100}% of the rate of introspections, p99`;
+    const common = { unit: 'ms', sides: [] };
+    const introspection = { id: 'introspect-p99', name: `introspection ${at}`, limit: atMost(20, 10) };
+    reporter.add({ ...common, ...introspection, values: p99s.first });
+    reporter.add({ ...common, id: 'introspect-resolve-p99', name: `resolve ${at}`, limit: null, values: p99s.second });
   }
   await Promise.all([api.stop(), plain.stop()]);
 }

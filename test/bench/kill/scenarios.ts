@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { tagOf, tenantOf } from '../../../shared/domain/ids';
 import { type GrownAgent, growTree } from '../../support/grow-tree';
+import { rawCollection } from '../../support/raw-collection';
 import { waitUntil } from '../../support/wait-until';
 import type { BenchProcess } from '../processes';
 import type { BenchEnvironment } from '../environment';
@@ -8,6 +9,7 @@ import { options } from './options';
 
 const CONCURRENCY = 32;
 const MAX_WARMINGS = 10;
+const CLEARED_AT_ONCE = 5_000;
 const WARMING_PAUSE_MS = 2_000;
 export const CLOSED_WITHIN_MS = 1_800_000;
 
@@ -119,7 +121,16 @@ export async function grow({ ctx, partner }: BenchEnvironment, size: number): Pr
   return growTree(ctx.store, tenantOf(partner.partnerId, 'live'), size);
 }
 
+/** Deletes agents and what belongs to them. In pages, because a single deletion of 100,000 rows may exceed the time limit. */
 export async function clearAgents({ ctx }: BenchEnvironment): Promise<void> {
-  for (const { model } of [ctx.store.agents, ctx.store.audit, ctx.store.auditHeads, ctx.store.cascades])
-    await model.collection.deleteMany({});
+  for (const { model } of [ctx.store.agents, ctx.store.audit, ctx.store.auditHeads, ctx.store.cascades]) {
+    for (;;) {
+      const page = await rawCollection(model)
+        .find({}, { projection: { _id: 1 } })
+        .limit(CLEARED_AT_ONCE)
+        .toArray();
+      if (page.length === 0) break;
+      await rawCollection(model).deleteMany({ _id: { $in: page.map(({ _id }) => _id) } });
+    }
+  }
 }
