@@ -39,7 +39,7 @@ export const findInput = z
     owner: lineSchema(MAX_EMAIL_LENGTH)
       .optional()
       .describe(
-        'The name or the email address of the person who is responsible for the agent. Upper and lower case differ only in the name.',
+        'The name or the email address of the person who is responsible for the agent. Case matters only in the name.',
       )
       .meta({ examples: ['ada@harbour.example'] }),
     eventId: z.string().min(1).max(MAX_ID_LENGTH).optional().describe('An event that the agent submitted.'),

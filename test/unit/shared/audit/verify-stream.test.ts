@@ -4,7 +4,7 @@ import { CHAIN_START, type ChainPosition, sealAfter } from '../../../../shared/d
 import { canonicalJson } from '../../../../shared/domain/canonical-json';
 
 const CHAIN = 'prt_1:live';
-/** Stands in for a signature. Signatures of real keys are tested with the command. */
+/** What these tests sign with. The tests of the command use real keys. */
 const SIGNED = 'signed ';
 const verifyHead = (signature: string): Promise<string> =>
   signature.startsWith(SIGNED) ? Promise.resolve(signature.slice(SIGNED.length)) : Promise.reject(new Error('forged'));
