@@ -110,15 +110,21 @@ export function createAuthorizer(deps: {
     const running = loading.get(key.hash);
     if (running) return running;
     const work = (async () => {
-      const token = randomUUID();
       const own = keySlot(key.tag, key.hash);
-      const lease = (slots: string[]): Promise<string> =>
-        scripts.leaseAuthority(redis, slots, [epochNow(), token, LEASE_MS]);
-      const fill = (slot: [string, string], epoch: string, row: Record<string, string | number>): Promise<number> =>
-        scripts.fillAuthority(redis, slot, [token, ROW_TTL_MS, epoch, ...Object.entries(row).flat()]);
-      let ownEpoch = '';
+      const lease = (slots: string[]): Promise<[epoch: string, ...tokens: string[]]> =>
+        scripts.leaseAuthority(redis, slots, [epochNow(), randomUUID(), LEASE_MS]);
+      const fill = async (
+        slot: [string, string],
+        { token, epoch }: { token: string; epoch: string },
+        row: Record<string, string | number>,
+      ): Promise<void> => {
+        // The row is not missing: another reader has filled it, or it is fenced.
+        if (token === '') return;
+        await scripts.fillAuthority(redis, slot, [token, ROW_TTL_MS, epoch, ...Object.entries(row).flat()]);
+      };
+      let [ownEpoch, ownToken] = ['', ''];
       const stored = await lookups.lookUp(key, async () => {
-        ownEpoch = await lease(own);
+        [ownEpoch, ownToken] = (await lease(own)) as [string, string];
         return store.key(key);
       });
       if (typeof stored === 'string') {
@@ -126,21 +132,25 @@ export function createAuthorizer(deps: {
         throw blocked(stored);
       }
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
-      const epoch = await lease(slots.flat());
+      const [epoch, ...tokens] = await lease(slots.flat());
       const { partnerId } = stored.facts;
       const [nodes, erasedAt] = await Promise.all([store.nodes(stored.path), store.latestErasure(partnerId)]);
       if (nodes.length !== stored.path.length) throw unknownKey();
       // Every server authorizes a key only after it has been loaded into that server. A server that lost the clock, or
       // whose clock is behind, therefore never assigns a time to an event that an earlier erasure covers.
       if (erasedAt) await advancePastErasure(redis, keys, partnerId, erasedAt);
-      await Promise.all(nodes.map((node, n) => fill(slots[n]!, epoch, nodeRow(node))));
-      await fill(own, ownEpoch, {
-        path: stored.path.join(' '),
-        scopes: ` ${stored.scopes.join(' ')} `,
-        // Earlier versions require this field, but do not use it.
-        body: JSON.stringify({ ...stored.facts, scopes: [] }),
-        ...(stored.expiresAt ? { exp: stored.expiresAt.getTime() } : {}),
-      });
+      await Promise.all(nodes.map((node, n) => fill(slots[n]!, { token: tokens[n]!, epoch }, nodeRow(node))));
+      await fill(
+        own,
+        { token: ownToken, epoch: ownEpoch },
+        {
+          path: stored.path.join(' '),
+          scopes: ` ${stored.scopes.join(' ')} `,
+          // Earlier versions require this field, but do not use it.
+          body: JSON.stringify({ ...stored.facts, scopes: [] }),
+          ...(stored.expiresAt ? { exp: stored.expiresAt.getTime() } : {}),
+        },
+      );
     })().finally(() => loading.delete(key.hash));
     loading.set(key.hash, work);
     return work;

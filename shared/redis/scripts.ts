@@ -90,9 +90,11 @@ export const scripts = {
     [epoch: string, policy: '', scope: '', nodePrefix: string, budgetPrefix: '', capacity: '', entering: '', usage: ''],
     CheckReply[]
   >('check-keys', { uses: ['partner-clock', 'server-epoch', 'usage'], calls: 'authorize' }),
-  leaseAuthority: script<string[], [epoch: string, token: string, leaseMs: number], string>('lease-authority', {
-    uses: ['server-epoch'],
-  }),
+  leaseAuthority: script<
+    string[],
+    [epoch: string, token: string, leaseMs: number],
+    [epoch: string, ...tokens: string[]]
+  >('lease-authority', { uses: ['server-epoch'] }),
   fillAuthority: script<
     RowAndLease,
     [token: string, ttlMs: number, epoch: string, ...fieldsAndValues: Argument[]],
