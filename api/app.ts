@@ -1,10 +1,11 @@
 import express, { type Express, type RequestHandler } from 'express';
 import { PublicError } from './http/public-error';
-import { metricsListener } from '../shared/process/listen';
+import { type MessageClasses, metricsListener } from '../shared/process/listen';
 import type { ApiContext } from './context';
 import { buildOpenApi } from './openapi/build-openapi';
 import { referencePage } from './web/reference/reference-page';
 import { observed, OTHER_METHOD, UNMATCHED } from './http/observe';
+import { withMessageClasses } from './http/message-classes';
 import { finishWithProblem, openExchange } from './http/finish';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
@@ -47,8 +48,8 @@ function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], route
 }
 
 /** Builds the Express app. Does not perform any I/O. */
-export function createApp(ctx: ApiContext): Express {
-  const app = express();
+export function createApp(ctx: ApiContext): Express & MessageClasses {
+  const app = withMessageClasses(express());
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');

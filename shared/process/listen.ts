@@ -1,7 +1,10 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Registry } from 'prom-client';
 import { messageWithCauses } from '../errors';
 import type { Log } from '../log';
+
+/** Classes from which a server creates requests and responses, instead of Node's. */
+export type MessageClasses = Pick<ServerOptions, 'IncomingMessage' | 'ServerResponse'>;
 
 /** Serves `GET /metrics` in Prometheus text format. */
 export function metricsListener(registry: Registry, log: Log): RequestListener {
@@ -46,17 +49,20 @@ class AddressUnavailableError extends Error {
  * requests too slowly. If listening fails, rejects with a readable message.
  */
 export async function listen(
-  listener: RequestListener,
+  listener: RequestListener & MessageClasses,
   port: number,
   setting: string,
   address?: string,
 ): Promise<{ server: Server; port: number }> {
-  const limits = {
+  const { IncomingMessage, ServerResponse } = listener;
+  const options: ServerOptions = {
+    ...(IncomingMessage && { IncomingMessage }),
+    ...(ServerResponse && { ServerResponse }),
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
   };
-  const server = createServer(limits, listener);
+  const server = createServer(options, listener);
   await new Promise<void>((resolve, reject) => {
     // The listener stays registered, so that a later failure to accept a connection does not crash the process.
     server.on('error', (error: NodeJS.ErrnoException) => {
@@ -84,7 +90,7 @@ export function addressesOf(bindAddress: string | null): (string | undefined)[] 
  */
 export async function listenOnEach(
   addresses: readonly (string | undefined)[],
-  listener: RequestListener,
+  listener: RequestListener & MessageClasses,
   port: number,
   setting: string,
 ): Promise<{ servers: Server[]; port: number }> {
