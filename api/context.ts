@@ -35,10 +35,8 @@ import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overloa
 const SWEEP_TENANT_EVERY_MS = 10_000;
 const MAX_REMEMBERED_SWEEPS = 1_000;
 
-/** Much less than `ACTIVITY_LAG_MS`, so that stored activity is accurate to the minute. */
-const SAVE_AGENT_ACTIVITY_EVERY_MS = 5_000;
-/** `lastUsedAt` is accurate to the minute. */
-const SAVE_KEY_USES_EVERY_MS = 30_000;
+/** Less than `ACTIVITY_LAG_MS`, so that the activity of agents and the use of keys are stored to the minute. */
+const MAX_ACTIVITY_DELAY_MS = 30_000;
 
 /** Everything that handlers can use. Functions declare the part they need with `Pick`. */
 export interface ApiContext extends Runtime {
@@ -143,17 +141,17 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const usage = createUsageRecorder({ link: queueLink, keys, log });
   const activity = createActivityRecorder({
     save: (times) => store.agents.recordActivity(times),
-    flushEveryMs: SAVE_AGENT_ACTIVITY_EVERY_MS,
+    maxDelayMs: MAX_ACTIVITY_DELAY_MS,
     log,
   });
   const descendantActivity = createActivityRecorder({
     save: (times) => store.agents.recordDescendantActivity(times),
-    flushEveryMs: SAVE_AGENT_ACTIVITY_EVERY_MS,
+    maxDelayMs: MAX_ACTIVITY_DELAY_MS,
     log,
   });
   const keyUses = createActivityRecorder({
     save: (times) => store.partners.recordKeyUse(times),
-    flushEveryMs: SAVE_KEY_USES_EVERY_MS,
+    maxDelayMs: MAX_ACTIVITY_DELAY_MS,
     log,
   });
   const headWatcher = createHeadWatcher(store);

@@ -19,7 +19,7 @@ afterAll(() => h.close());
 
 /** Returns a recorder that saves only when a test flushes or closes it. */
 const recorderOf = ({ store, log }: ApiContext): ActivityRecorder =>
-  createActivityRecorder({ save: (times) => store.agents.recordActivity(times), flushEveryMs: 3_600_000, log });
+  createActivityRecorder({ save: (times) => store.agents.recordActivity(times), maxDelayMs: 1e12, log });
 const lastActivityOf = async (agentId: string): Promise<Date | null> =>
   (await h.ctx.store.agents.model.findById(agentId).lean())!.lastActivityAt;
 
