@@ -84,12 +84,12 @@ export const scripts = {
       ...costGrantChunkIds: Argument[],
     ],
     AuthorizeReply
-  >('authorize', { uses: ['partner-clock', 'server-epoch', 'usage'] }),
+  >('authorize', { uses: ['partner-clock', 'read-node', 'server-epoch', 'usage'] }),
   checkKeys: script<
     string[],
     [epoch: string, policy: '', scope: '', nodePrefix: string, budgetPrefix: '', capacity: '', entering: '', usage: ''],
     CheckReply[]
-  >('check-keys', { uses: ['partner-clock', 'server-epoch', 'usage'], calls: 'authorize' }),
+  >('check-keys', { uses: ['partner-clock', 'read-node', 'server-epoch', 'usage'], calls: 'authorize' }),
   leaseAuthority: script<
     string[],
     [epoch: string, token: string, leaseMs: number],

@@ -70,7 +70,7 @@ local ends, idle, idle_from, idle_of, seen
 local call, node_prefix, cap_field = redis.call, ARGV[4], 'cap:' .. ARGV[2]
 for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
 for i, id in ipairs(ids) do
-  local node = call('HMGET', node_prefix .. id, 'run', 'blocked', 'self', cap_field, 'facts', 'life')
+  local node = read_node(node_prefix .. id, cap_field)
   if node[1] ~= epoch then return {'MISS'} end
   if node[2] ~= '' then
     if node[2] == 'HOLD' then return hold(node_prefix .. id) end
