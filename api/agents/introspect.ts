@@ -97,19 +97,23 @@ function agentKeyOf(token: string, tenant: Tenant): PresentedKey | null {
   return { ...key, address: () => `introspection ${tenant}` };
 }
 
-/**
- * Checks a key as requests with it would be. While Redis is down, reads MongoDB, as the requests that read do. If the
- * caller had to be authorized without Redis, does not wait for Redis again.
- */
+/** Returns the key in an unvalidated body. */
+function keyIn(body: unknown, tenant: Tenant): PresentedKey | null {
+  const { token } = (body ?? {}) as { token?: unknown };
+  return typeof token === 'string' ? agentKeyOf(token, tenant) : null;
+}
+
+/** Checks a key as requests with it would be. While Redis is down, reads MongoDB, as the requests that read do. */
 async function check(
   { authorizer }: Pick<ApiContext, 'authorizer'>,
   { admission }: Caller,
   key: PresentedKey,
 ): Promise<ActiveKey | null> {
   try {
-    if (admission.nowMs === null) return await authorizer.checkKeyFromStore(key);
-    return await authorizer.checkKey(key).catch((error: unknown) => {
-      if (error instanceof MirError && error.code === 'OVERLOADED') return authorizer.checkKeyFromStore(key);
+    return await admission.checkKey(key).catch((error: unknown) => {
+      // If the caller was authorized with MongoDB, the key was checked with it, too.
+      const isRedisDown = error instanceof MirError && error.code === 'OVERLOADED' && admission.nowMs !== null;
+      if (isRedisDown) return authorizer.checkKeyFromStore(key);
       throw error;
     });
   } catch (error) {
@@ -127,7 +131,13 @@ export const introspectRoute = route({
   method: 'POST',
   path: '/introspect',
   v1Only: true,
-  auth: { kind: 'key', scope: 'agents:introspect', availableWithoutRedis: true, budget: 'introspections' },
+  auth: {
+    kind: 'key',
+    scope: 'agents:introspect',
+    availableWithoutRedis: true,
+    budget: 'introspections',
+    containedKey: keyIn,
+  },
   tag: 'Agents',
   summary: 'Check whether an agent’s key is active',
   description:

@@ -30,6 +30,11 @@ export interface KeyAuth {
   budget?: 'control' | 'introspections';
   /** What the request costs in addition to the size of its body. By default, one unit. */
   price?: Price;
+  /**
+   * Returns the key of the caller's tenant in an unvalidated body that the handler will check. The call that authorizes
+   * the request then checks this key, too.
+   */
+  containedKey?: (body: unknown, tenant: Tenant) => PresentedKey | null;
   /** Rejects agent keys with HUMAN_REQUIRED. */
   partnerOnly?: true;
   /** Requires the ENTERPRISE plan. Routes that read, suspend or revoke agents must keep working after a downgrade. */

@@ -22,6 +22,8 @@ import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import { validate } from './validate';
 
 const MAX_REQUESTS_PER_SCRIPT = 1_000;
+/** A call with this many keys takes Redis a few milliseconds. */
+const MAX_CHECKS_PER_SCRIPT = 50;
 
 interface AdmitRequest {
   key: PresentedKey;
@@ -30,12 +32,14 @@ interface AdmitRequest {
   /** See `Entry` in the authorizer. */
   grant: 'whole' | 'credit';
   counted?: CountedRequest | undefined;
+  /** A key in the body that is checked with the same call. Only for requests that cost one unit. */
+  contained?: PresentedKey | undefined;
 }
 
 type Admit = (
   key: PresentedKey,
   auth: KeyAuth,
-  cost?: { units: number; grant?: AdmitRequest['grant']; counted?: CountedRequest },
+  cost?: Pick<AdmitRequest, 'units' | 'counted' | 'contained'> & { grant?: AdmitRequest['grant'] },
 ) => Promise<Admission>;
 
 /** Returns the budget that a request draws on. Agents never draw on their partner's control budget. */
@@ -64,12 +68,13 @@ export function createAdmit(ctx: ApiContext): Admit {
     const ones = group.filter(isOne);
     const others = group.filter((request) => !isOne(request));
     const counted = group.flatMap(({ item }) => item.counted ?? []);
+    const contained = ones.flatMap(({ item }) => item.contained ?? []);
     const entries = [
       ...(ones.length > 0 ? [{ cost: ones.length, grant: 'part' as const, chunkIds: [] }] : []),
       ...others.map(({ item: { units, grant } }) => ({ cost: units, grant, chunkIds: [] })),
     ];
     const admission = await ctx.authorizer
-      .authorize(key, policy, scopeFor(key, auth), entries, counted)
+      .authorize(key, policy, scopeFor(key, auth), entries, counted, contained)
       .catch((error: unknown) => {
         const isRedisDown = error instanceof MirError && error.code === 'OVERLOADED';
         if (!auth.availableWithoutRedis || !isRedisDown) throw error;
@@ -88,13 +93,14 @@ export function createAdmit(ctx: ApiContext): Admit {
     ones.forEach((request, n) => settle(request, n < grantedOnes));
     others.forEach((request, n) => settle(request, units[n] !== 0));
   };
-  const admit = coalesce(admitGroup, {
-    maxItems: MAX_REQUESTS_PER_SCRIPT,
-    // The key includes `availableWithoutRedis`. Otherwise, while Redis is down, a kill could be rejected together with
-    // requests that need Redis.
-    keyOf: ({ key, auth }) => `${key.hash} ${scopeFor(key, auth)} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
-  });
-  return (key, auth, { units, grant = 'whole', counted } = { units: 1 }) => admit({ key, auth, units, grant, counted });
+  // The key includes `availableWithoutRedis`. Otherwise, while Redis is down, a kill could be rejected together with
+  // requests that need Redis.
+  const keyOf = ({ key, auth }: AdmitRequest): string =>
+    `${key.hash} ${scopeFor(key, auth)} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`;
+  const admit = coalesce(admitGroup, { maxItems: MAX_REQUESTS_PER_SCRIPT, keyOf });
+  const admitAndCheck = coalesce(admitGroup, { maxItems: MAX_CHECKS_PER_SCRIPT, keyOf });
+  return (key, auth, { units, grant = 'whole', counted, contained } = { units: 1 }) =>
+    (contained && units === 1 ? admitAndCheck : admit)({ key, auth, units, grant, counted, contained });
 }
 
 function hasNoBody({ headers }: Request): boolean {
@@ -135,8 +141,13 @@ async function admitCaller(
   const rows = auth.price?.rows?.({ ...req.query }, req.headers) ?? 0;
   const costOf = (body: ReadJson | null, bytes: number): number =>
     unitsOf({ rows, bytes, ids: body && 'json' in body ? (auth.price?.ids?.(body.json) ?? 0) : 0 });
-  const charge = async (units: number, grant: 'whole' | 'credit', from: KeyAuth): Promise<Admission> => {
-    const admission = await admit(key, from, { units, grant, counted });
+  const charge = async (
+    units: number,
+    grant: 'whole' | 'credit',
+    from: KeyAuth,
+    contained?: PresentedKey,
+  ): Promise<Admission> => {
+    const admission = await admit(key, from, { units, grant, counted, contained });
     if (policyOf(key, from) === policyOf(key, auth)) Object.assign(headers, rateHeaders(admission));
     return admission;
   };
@@ -144,7 +155,9 @@ async function admitCaller(
   let body = route.body && isSmallBody(req) ? await readJson(route, exchange) : null;
   const declaredBytes = route.body ? Math.min(Number(req.headers['content-length'] ?? 0), MAX_BODY_BYTES) : 0;
   const paid = costOf(body, declaredBytes);
-  let admission = await charge(paid, 'whole', auth);
+  const tenant = tenantOf(key.partnerId, key.env);
+  const contained = body && 'json' in body ? (auth.containedKey?.(body.json, tenant) ?? undefined) : undefined;
+  let admission = await charge(paid, 'whole', auth, contained);
   requireAllowedIp(admission.credential, key);
   requireAccess(admission.credential, auth);
   if (route.body && !body) {
@@ -156,7 +169,6 @@ async function admitCaller(
   // Further work draws on the requests budget.
   const { budget: _own, ...rest } = auth;
   const chargeMore = async (units: number): Promise<void> => void (await charge(units, 'credit', rest));
-  const tenant = tenantOf(key.partnerId, key.env);
   return { caller: { key, tenant, admission, charge: chargeMore }, body };
 }
 

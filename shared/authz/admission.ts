@@ -1,5 +1,6 @@
 import type { ChunkId } from '../domain/ids';
 import type { Budget } from './budget';
+import type { CheckKey } from './check-key';
 import type { Credential } from './credential';
 
 /** A request, or several that are charged together. */
@@ -27,4 +28,9 @@ export interface Admission {
   budget: Budget | null;
   /** Units granted to each entry, in order. */
   granted: number[];
+  /**
+   * Checks a key of the same tenant. Throws if Redis has become unavailable, or if too many unknown keys were presented.
+   * While Redis is down, uses only MongoDB.
+   */
+  checkKey: CheckKey;
 }

@@ -1,41 +1,38 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ParsedApiKey } from '../domain/api-key';
 import { type Tenant, tenantOf } from '../domain/ids';
 import type { CountedRequest } from '../domain/usage';
 import { MirError, overloaded } from '../errors';
-import { advancePastErasure } from '../redis/clock';
 import type { RedisLink } from '../redis/link';
 import type { RedisKeys } from '../redis/keys';
-import { type AuthorizeReply, type CheckReply, scripts } from '../redis/scripts';
+import { type AuthorizeArgs, type AuthorizeReply, type CheckReply, scripts } from '../redis/scripts';
 import { ABANDONED_AFTER_MS } from '../queue/sweep-open-chunks';
 import type { AuthorityStore, StoredKey } from './authority-store';
 import type { Admission, Entry } from './admission';
 import { capacityPolicyOf, CONTROL_REQUESTS_PER_MINUTE } from './budget';
-import { createCredentialParser, nodeRow } from './cached-rows';
-import { createKeyCheck, type KeyCheck } from './check-key';
-import { type Credential, credentialOf, type FinalBlock, type Policy, type Scope } from './credential';
+import { createCredentialParser } from './cached-rows';
+import { type CheckKey, createKeyCheck } from './check-key';
+import { type Credential, credentialOf, type Policy, type Scope } from './credential';
 import { enteringText, markEntered } from './entering-requests';
 import { createKeyLookups, type PresentedKey } from './key-lookups';
+import { createKeyLoader, type Slot } from './load-key';
 import { activeAncestorsOf, blockOf } from './path-blocks';
 import { blocked, budgetExhausted, isBlock, scopeMissing, unknownKey } from './rejections';
 import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
 
-/** Lifetime of a cached row. After it expires, the row is read from MongoDB again. */
-const ROW_TTL_MS = 3600 * 1000;
-const LEASE_MS = 10_000;
 /** Delay before a retry when a row is fenced. `MAX_TRIES` limits the number of attempts. */
 const FENCE_RETRY_MS = 10;
 const MAX_TRIES = 40;
 
 export type { Admission };
 
-export interface Authorizer extends KeyCheck {
+export interface Authorizer {
   /**
    * Authorizes all entries for one key in one round trip. Throws if the caller is rejected or Redis is unavailable. A
    * rejected caller is charged, too: for its entries or, without entries, one unit. Once its budget is exhausted, throws
    * RATE_LIMITED. Counts `requests` in the partner's usage, unless an earlier call has done so, and marks them as
-   * entered, also if the caller is rejected, but not if the key is unknown.
+   * entered, also if the caller is rejected, but not if the key is unknown. Also checks the keys that the requests
+   * contain, one per request, all of the same tenant, and `admission.checkKey` returns what was found.
    */
   authorize(
     key: PresentedKey,
@@ -43,9 +40,12 @@ export interface Authorizer extends KeyCheck {
     scope: Scope | null,
     entries: Entry[],
     requests?: readonly CountedRequest[],
+    contained?: readonly PresentedKey[],
   ): Promise<Admission>;
   /** Authorizes a read while Redis is down, using only MongoDB and without charging a budget. */
   authorizeFromStore(key: PresentedKey, scope: Scope | null, requests?: readonly CountedRequest[]): Promise<Admission>;
+  /** Checks a key while Redis is down, using only MongoDB. Throws if too many unknown keys were presented. */
+  checkKeyFromStore: CheckKey;
   /**
    * Marks requests that are rejected without authorization as entered, if this process has admitted their key before.
    * Otherwise, anyone could add to a partner's usage.
@@ -83,94 +83,26 @@ export function createAuthorizer(deps: {
 
   const parse = createCredentialParser();
 
-  const keySlot = (tag: string, hash: string): [string, string] => [
+  const keySlot = (tag: string, hash: string): Slot => [keys.credential(tag, hash), keys.credentialLease(tag, hash)];
+  const nodeSlot = (tag: string, id: string): Slot => [keys.node(tag, id), keys.nodeLease(tag, id)];
+  const load = createKeyLoader({ redis, keys, store, lookups, epochNow, keySlot, nodeSlot });
+
+  const rowsOf = ({ tag, hash, partnerId, env }: ParsedApiKey): [string, string, string] => [
     keys.credential(tag, hash),
-    keys.credentialLease(tag, hash),
+    keys.openChunks(tenantOf(partnerId, env)),
+    keys.clock(tag),
   ];
-  const nodeSlot = (tag: string, id: string): [string, string] => [keys.node(tag, id), keys.nodeLease(tag, id)];
 
-  /**
-   * Replaces a revoked or expired agent's credential row with a tombstone, so that requests with its key no longer cause
-   * MongoDB reads. Does not need a lease, because the block is permanent. If the write fails, callers still get the same
-   * error.
-   */
-  const writeTombstone = async (slot: [string, string], epoch: string, block: FinalBlock): Promise<void> => {
-    const tombstone = { run: epoch, path: block };
-    const write = redis
-      .multi()
-      .del(...slot)
-      .hset(slot[0], tombstone)
-      .pexpire(slot[0], ROW_TTL_MS);
-    await write.exec().catch(() => undefined);
-  };
-
-  const loading = new Map<string, Promise<void>>();
-  /** Reads a key and its path from MongoDB and caches them under leases. Concurrent misses for a key share one load. */
-  const load = (key: PresentedKey): Promise<void> => {
-    const running = loading.get(key.hash);
-    if (running) return running;
-    const work = (async () => {
-      const own = keySlot(key.tag, key.hash);
-      const lease = (slots: string[]): Promise<[epoch: string, ...tokens: string[]]> =>
-        scripts.leaseAuthority(redis, slots, [epochNow(), randomUUID(), LEASE_MS]);
-      const fill = async (
-        slot: [string, string],
-        { token, epoch }: { token: string; epoch: string },
-        row: Record<string, string | number>,
-      ): Promise<void> => {
-        // The row is not missing: another reader has filled it, or it is fenced.
-        if (token === '') return;
-        await scripts.fillAuthority(redis, slot, [token, ROW_TTL_MS, epoch, ...Object.entries(row).flat()]);
-      };
-      let [ownEpoch, ownToken] = ['', ''];
-      const stored = await lookups.lookUp(key, async () => {
-        [ownEpoch, ownToken] = (await lease(own)) as [string, string];
-        return store.key(key);
-      });
-      if (typeof stored === 'string') {
-        await writeTombstone(own, ownEpoch, stored);
-        throw blocked(stored);
-      }
-      const slots = stored.path.map((id) => nodeSlot(key.tag, id));
-      const [epoch, ...tokens] = await lease(slots.flat());
-      const { partnerId } = stored.facts;
-      const [nodes, erasedAt] = await Promise.all([store.nodes(stored.path), store.latestErasure(partnerId)]);
-      if (nodes.length !== stored.path.length) throw unknownKey();
-      // Every server authorizes a key only after it has been loaded into that server. A server that lost the clock, or
-      // whose clock is behind, therefore never assigns a time to an event that an earlier erasure covers.
-      if (erasedAt) await advancePastErasure(redis, keys, partnerId, erasedAt);
-      await Promise.all(nodes.map((node, n) => fill(slots[n]!, { token: tokens[n]!, epoch }, nodeRow(node))));
-      await fill(
-        own,
-        { token: ownToken, epoch: ownEpoch },
-        {
-          path: stored.path.join(' '),
-          scopes: ` ${stored.scopes.join(' ')} `,
-          // Earlier versions require this field, but do not use it.
-          body: JSON.stringify({ ...stored.facts, scopes: [] }),
-          ...(stored.expiresAt ? { exp: stored.expiresAt.getTime() } : {}),
-        },
-      );
-    })().finally(() => loading.delete(key.hash));
-    loading.set(key.hash, work);
-    return work;
-  };
-
+  /** Authorizes requests, and checks the keys that they contain. */
   const call = async (
     key: ParsedApiKey,
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
     requests: readonly CountedRequest[],
-  ): Promise<AuthorizeReply> => {
-    const tenant = tenantOf(key.partnerId, key.env);
-    const args = entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]);
-    const rows: [string, string, string] = [
-      keys.credential(key.tag, key.hash),
-      keys.openChunks(tenant),
-      keys.clock(key.tag),
-    ];
-    return scripts.authorize(redis, rows, [
+    contained: readonly ParsedApiKey[],
+  ): Promise<[AuthorizeReply, ...CheckReply[]]> => {
+    const args: AuthorizeArgs = [
       epochNow(),
       capacityPolicyOf(policy),
       scope ?? '',
@@ -178,9 +110,17 @@ export function createAuthorizer(deps: {
       keys.budget(key.tag, key.env, policy),
       policy === 'control' ? CONTROL_REQUESTS_PER_MINUTE : '',
       enteringText(requests),
-      keys.usage(tenant, ''),
-      ...args,
-    ]);
+      keys.usage(tenantOf(key.partnerId, key.env), ''),
+      ...entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]),
+    ];
+    if (contained.length === 0) return [(await scripts.authorize(redis, rowsOf(key), args)) as AuthorizeReply];
+    const credentials = contained.map(({ tag, hash }) => keys.credential(tag, hash));
+    return scripts.authorizeAndCheck(redis, [...rowsOf(key), ...credentials], args);
+  };
+
+  const check = async (key: ParsedApiKey): Promise<CheckReply> => {
+    const args: AuthorizeArgs = [epochNow(), '', '', keys.node(key.tag, ''), '', '', '', ''];
+    return (await scripts.authorize(redis, rowsOf(key), args)) as CheckReply;
   };
 
   const markKnown = (key: ParsedApiKey, requests: readonly CountedRequest[]): void => {
@@ -234,27 +174,26 @@ export function createAuthorizer(deps: {
     return { stored, credential: credentialOf(stored.facts, facts, activeAncestorsOf(nodes)) };
   };
 
-  /** Checks keys of one tenant. */
-  const check = async (several: readonly ParsedApiKey[]): Promise<CheckReply[]> => {
-    const { tag, partnerId, env } = several[0]!;
-    const credentials = several.map(({ hash }) => keys.credential(tag, hash));
-    const rows = [...credentials, keys.openChunks(tenantOf(partnerId, env)), keys.clock(tag)];
-    return scripts.checkKeys(redis, rows, [epochNow(), '', '', keys.node(tag, ''), '', '', '', '']);
-  };
+  const { checkKey, checkKeyFromStore } = createKeyCheck({
+    check,
+    retried: (key, callOnce) => callWithRetry(key, [], callOnce),
+    parse,
+    readFromStore,
+  });
 
   return {
-    ...createKeyCheck({
-      check,
-      retried: (key, callOnce) => callWithRetry(key, [], callOnce),
-      requireNotUnknown: (key) => lookups.requireNotUnknown(key),
-      parse,
-      readFromStore,
-    }),
+    checkKeyFromStore,
     markKnown,
 
-    async authorize(key, policy, scope, entries, requests = []) {
+    async authorize(key, policy, scope, entries, requests = [], contained = []) {
+      const checks = new Map<string, CheckReply>();
+      const callOnce = async (): Promise<AuthorizeReply> => {
+        const [reply, ...checked] = await call(key, policy, scope, entries, requests, contained);
+        checked.forEach((one, n) => checks.set(contained[n]!.hash, one));
+        return reply;
+      };
       const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] =
-        await callWithRetry(key, requests, () => call(key, policy, scope, entries, requests));
+        await callWithRetry(key, requests, callOnce);
       const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
       if (status !== 'OK' && granted.length > 0 && granted.every((units) => units === 0))
         throw budgetExhausted(budget!);
@@ -272,13 +211,22 @@ export function createAuthorizer(deps: {
         openChunks: openChunks!,
         budget,
         granted,
+        checkKey: (other) => checkKey(other, checks.get(other.hash)),
       };
     },
 
     async authorizeFromStore(key, scope, requests = []) {
       const { stored, credential } = await readFromStore(key, requests);
       if (scope && !stored.scopes.includes(scope)) throw scopeMissing(scope);
-      return { credential, nowMs: null, watermarkMs: null, openChunks: 0, budget: null, granted: [] };
+      return {
+        credential,
+        nowMs: null,
+        watermarkMs: null,
+        openChunks: 0,
+        budget: null,
+        granted: [],
+        checkKey: checkKeyFromStore,
+      };
     },
 
     withInvalidation: createWithInvalidation({

@@ -1,4 +1,5 @@
 import type { Admission, Authorizer } from './authorizer';
+import type { CheckKey } from './check-key';
 import { messageOf } from '../errors';
 import { pagesOf } from '../store/pages-of';
 import type { Log } from '../log';
@@ -95,13 +96,22 @@ export function recordingAuthorizer(
     else if (!member) keys.record(hash, atMs);
     return found;
   };
+  // An agent that uses its key at the partner's own services is active, too.
+  const recordingCheck =
+    (checkKey: CheckKey): CheckKey =>
+    async (key) => {
+      const found = await checkKey(key);
+      return found && recorded(key, found);
+    };
+  const recordedAdmission = (key: ParsedApiKey, admission: Admission): Admission => ({
+    ...recorded(key, admission),
+    checkKey: recordingCheck(admission.checkKey),
+  });
   return {
     ...authorizer,
-    // An agent that uses its key at the partner's own services is active, too.
-    checkKey: (key) => authorizer.checkKey(key).then((found) => found && recorded(key, found)),
-    checkKeyFromStore: (key) => authorizer.checkKeyFromStore(key).then((found) => found && recorded(key, found)),
-    authorize: (key, ...args) => authorizer.authorize(key, ...args).then((admission) => recorded(key, admission)),
-    authorizeFromStore: (key, ...args) =>
-      authorizer.authorizeFromStore(key, ...args).then((admission) => recorded(key, admission)),
+    checkKeyFromStore: recordingCheck(authorizer.checkKeyFromStore),
+    authorize: async (key, ...args) => recordedAdmission(key, await authorizer.authorize(key, ...args)),
+    authorizeFromStore: async (key, ...args) =>
+      recordedAdmission(key, await authorizer.authorizeFromStore(key, ...args)),
   };
 }

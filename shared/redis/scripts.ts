@@ -68,28 +68,30 @@ type QueueStatsReply = [
 type Ledger = [reservations: string, sum: string, partnerBytes: string, finishes: string, clock: string];
 type ReserveReply = [status: 'OK' | 'SHARE' | 'FULL', totalBytes: number, partnerBytes: number, ...starts: number[]];
 
+type AuthorizeKeys = [credential: string, openChunks: string, clock: string];
+export type AuthorizeArgs = [
+  epoch: string,
+  policy: string,
+  scope: string,
+  nodePrefix: string,
+  budgetPrefix: string,
+  partnerCapacity: Argument,
+  entering: string,
+  usagePrefix: string,
+  ...costGrantChunkIds: Argument[],
+];
+const AUTHORIZE_USES = ['partner-clock', 'read-node', 'server-epoch', 'usage'];
+
 /** Every Lua script with the types of its keys, arguments and reply. Each file's header documents them. */
 export const scripts = {
-  authorize: script<
-    [credential: string, openChunks: string, clock: string],
-    [
-      epoch: string,
-      policy: string,
-      scope: string,
-      nodePrefix: string,
-      budgetPrefix: string,
-      partnerCapacity: Argument,
-      entering: string,
-      usagePrefix: string,
-      ...costGrantChunkIds: Argument[],
-    ],
-    AuthorizeReply
-  >('authorize', { uses: ['partner-clock', 'read-node', 'server-epoch', 'usage'] }),
-  checkKeys: script<
-    string[],
-    [epoch: string, policy: '', scope: '', nodePrefix: string, budgetPrefix: '', capacity: '', entering: '', usage: ''],
-    CheckReply[]
-  >('check-keys', { uses: ['partner-clock', 'read-node', 'server-epoch', 'usage'], calls: 'authorize' }),
+  authorize: script<AuthorizeKeys, AuthorizeArgs, AuthorizeReply | CheckReply>('authorize', {
+    uses: AUTHORIZE_USES,
+  }),
+  authorizeAndCheck: script<
+    [...AuthorizeKeys, ...credentials: string[]],
+    AuthorizeArgs,
+    [AuthorizeReply, ...CheckReply[]]
+  >('authorize-and-check', { uses: AUTHORIZE_USES, calls: 'authorize' }),
   leaseAuthority: script<
     string[],
     [epoch: string, token: string, leaseMs: number],
