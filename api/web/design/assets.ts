@@ -1,24 +1,14 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { asset, type Asset } from './asset';
+import { fontFaces, fonts } from './fonts';
 
-const HASH_LENGTH = 12;
 /** The files in `styles/`, in cascade order. */
-const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide'];
+const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app'];
 
-/** A static file. Its path contains a hash of its content, so clients can cache it permanently. */
-export interface Asset {
-  path: string;
-  mediaType: string;
-  content: string;
-}
-
-function asset(name: string, extension: string, mediaType: string, content: string): Asset {
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, HASH_LENGTH);
-  return { path: `/assets/${name}-${hash}.${extension}`, mediaType, content };
-}
-
-const css = STYLES.map((name) => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8')).join('\n');
+const css = [fontFaces, ...STYLES.map((name) => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8'))].join(
+  '\n',
+);
 
 /** Returns a color from the light color scheme, because icons cannot use the page's CSS variables. */
 function lightColor(name: string): string {
@@ -27,11 +17,11 @@ function lightColor(name: string): string {
   return value;
 }
 
-const [paper, accent] = [lightColor('paper'), lightColor('accent')];
+const [background, accent] = [lightColor('background'), lightColor('accent')];
 /** The logo: three strata. */
-const ICON_SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="4" fill="${paper}"/><g fill="${accent}"><rect x="6" y="21" width="20" height="5"/><rect x="6" y="13.5" width="20" height="5"/></g><rect x="6.75" y="6.75" width="18.5" height="3.5" fill="none" stroke="${accent}" stroke-width="1.5"/></svg>`;
+const ICON_SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="${background}"/><g fill="${accent}"><rect x="6" y="21" width="20" height="5"/><rect x="6" y="13.5" width="20" height="5"/></g><rect x="6.75" y="6.75" width="18.5" height="3.5" fill="none" stroke="${accent}" stroke-width="1.5"/></svg>`;
 
 /** The stylesheet for all pages. */
 export const stylesheet = asset('mir', 'css', 'text/css; charset=utf-8', css);
 export const icon = asset('mir', 'svg', 'image/svg+xml', ICON_SVG);
-export const ASSETS: readonly Asset[] = [stylesheet, icon];
+export const ASSETS: readonly Asset[] = [stylesheet, icon, ...fonts];

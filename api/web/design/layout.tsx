@@ -15,7 +15,7 @@ interface LayoutProps {
 }
 
 /** Shows who is logged in, with a button to log out. Renders nothing before login. */
-function LoggedInAs(): VNode | null {
+export function LoggedInAs(): VNode | null {
   const { signedInAs, home, logOut } = usePageFacts();
   if (signedInAs === null) return null;
   return (
@@ -59,8 +59,8 @@ function OperatedBy(): VNode | null {
   );
 }
 
-/** The HTML document of every page: head, header, main and footer. */
-export function Layout({ title, wide = false, nav = [], children }: LayoutProps): VNode {
+/** The HTML document of every page: its head, and a link to its content. */
+export function Document({ title, children }: { title: string; children: ComponentChildren }): VNode {
   return (
     <html lang="en">
       <head>
@@ -74,32 +74,48 @@ export function Layout({ title, wide = false, nav = [], children }: LayoutProps)
         <a class="skip" href="#content">
           Skip to content
         </a>
-        <header class="top">
-          <a class="brand" href="/">
-            MIR
-          </a>
-          {nav.length > 0 && (
-            <nav aria-label="Main">
-              {nav.map(({ href, text, current }) => (
-                <a key={href} href={href} {...(current ? { 'aria-current': 'page' as const } : {})}>
-                  {text}
-                </a>
-              ))}
-            </nav>
-          )}
-          <LoggedInAs />
-        </header>
-        <main id="content" tabIndex={-1} class={wide ? 'wide' : ''}>
-          {children}
-        </main>
-        <footer class="foot">
-          <p>
-            MIR is a registry of people’s participation history. It stores the events that platforms report. Other
-            platforms see only totals, and only after you connect them.
-          </p>
-          <OperatedBy />
-        </footer>
+        {children}
       </body>
     </html>
+  );
+}
+
+/** The footer of every page. */
+export function Footer(): VNode {
+  return (
+    <footer class="foot">
+      <p>
+        MIR is a registry of people’s participation history. It stores the events that platforms report. Other platforms
+        see only totals, and only after you connect them.
+      </p>
+      <OperatedBy />
+    </footer>
+  );
+}
+
+/** A page for people, and of the guide: header, one column of content, and footer. */
+export function Layout({ title, wide = false, nav = [], children }: LayoutProps): VNode {
+  return (
+    <Document title={title}>
+      <header class="top">
+        <a class="brand" href="/">
+          MIR
+        </a>
+        {nav.length > 0 && (
+          <nav aria-label="Main">
+            {nav.map(({ href, text, current }) => (
+              <a key={href} href={href} {...(current ? { 'aria-current': 'page' as const } : {})}>
+                {text}
+              </a>
+            ))}
+          </nav>
+        )}
+        <LoggedInAs />
+      </header>
+      <main id="content" tabIndex={-1} class={wide ? 'wide' : ''}>
+        {children}
+      </main>
+      <Footer />
+    </Document>
   );
 }

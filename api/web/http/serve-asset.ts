@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import type { Asset } from '../design/assets';
+import type { Asset } from '../design/asset';
 
 const YEAR_SECONDS = 365 * 24 * 3_600;
 

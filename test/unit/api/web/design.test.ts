@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { stylesheet } from '../../../../api/web/design/assets';
+import { fonts } from '../../../../api/web/design/fonts';
 
 const STYLES = join(__dirname, '../../../../api/web/design/styles');
 const read = (file: string): string => readFileSync(join(STYLES, file), 'utf8');
@@ -26,33 +27,43 @@ describe('page design', () => {
     ['dark', dark!],
   ])('%s colors', (_name, css) => {
     const color = (name: string): string => new RegExp(`--${name}: (#[0-9a-f]{6});`).exec(css)![1]!;
-    const backgrounds = [color('paper'), color('sheet')];
+    const backgrounds = [color('background'), color('panel')];
     const series = [1, 2, 3, 4].map((n) => color(`series-${n}`));
 
-    it.each(['ink', 'quiet', 'accent', 'warn'])(
-      'gives %s text a contrast ratio of at least 7:1 on paper and sheet',
+    it.each(['ink', 'soft', 'accent', 'warning', 'danger'])(
+      'gives %s text a contrast ratio of at least 7:1 on background and panel',
       (name) => {
         for (const background of backgrounds) expect(contrast(color(name), background)).toBeGreaterThanOrEqual(7);
+      },
+    );
+
+    it.each(['accent', 'warning', 'danger'])(
+      'gives %s text a contrast ratio of at least 4.5:1 on its soft color',
+      (name) => {
+        expect(contrast(color(name), color(`${name}-soft`))).toBeGreaterThanOrEqual(4.5);
       },
     );
 
     it('gives field borders a contrast ratio of at least 4.5:1, and buttons a ratio of at least 7:1', () => {
       for (const background of backgrounds) expect(contrast(color('edge'), background)).toBeGreaterThanOrEqual(4.5);
       expect(contrast(color('accent-ink'), color('accent'))).toBeGreaterThanOrEqual(7);
-      expect(contrast(color('paper'), color('warn'))).toBeGreaterThanOrEqual(7);
+      expect(contrast(color('background'), color('danger'))).toBeGreaterThanOrEqual(7);
     });
 
     it('makes chart fills contrast with the background and with their neighbors', () => {
-      for (const fill of series) expect(contrast(fill, color('paper'))).toBeGreaterThanOrEqual(2.9);
+      for (const fill of series) expect(contrast(fill, color('background'))).toBeGreaterThanOrEqual(2.9);
       const ratios = series.slice(1).map((fill, index) => contrast(fill, series[index]!));
       for (const ratio of ratios) expect(ratio).toBeGreaterThanOrEqual(1.8);
     });
   });
 
-  it('includes every file from styles/ in the stylesheet, which does not load any other resources', () => {
+  it('includes every file from styles/ in the stylesheet, which loads only fonts from this server', () => {
     const files = readdirSync(STYLES);
     expect(files.filter((file) => !stylesheet.content.includes(read(file)))).toEqual([]);
-    expect(stylesheet.content).not.toMatch(/url\(|@import|https?:/);
+    const urls = [...stylesheet.content.matchAll(/url\(([^)]*)\)/g)].map(([, url]) => url!);
+    expect(urls.length).toBeGreaterThan(0);
+    expect(urls.filter((url) => !fonts.some(({ path }) => path === url))).toEqual([]);
+    expect(stylesheet.content).not.toMatch(/@import|https?:/);
   });
 
   it('defines colors only in tokens.css, which also defines every token in use', () => {

@@ -1,0 +1,178 @@
+import type { ComponentChildren, VNode } from 'preact';
+
+/** One figure with its label and a sentence about it. */
+export interface Tile {
+  label: string;
+  figure: ComponentChildren;
+  note?: ComponentChildren;
+}
+
+/** The figures of the day, side by side. */
+export function Tiles({ label, tiles }: { label: string; tiles: readonly Tile[] }): VNode {
+  return (
+    <section class="tiles" aria-label={label}>
+      {tiles.map(({ label: name, figure, note }) => (
+        <dl key={name} class="panel tile">
+          <dt>{name}</dt>
+          <dd class="figure">{figure}</dd>
+          {note && <dd>{note}</dd>}
+        </dl>
+      ))}
+    </section>
+  );
+}
+
+/**
+ * A framed part of a page. `flush` lets its content, such as a table, reach the frame. `action` is shown beside the title.
+ */
+export function Panel({
+  title,
+  action,
+  flush = false,
+  children,
+}: {
+  title?: string;
+  action?: ComponentChildren;
+  flush?: boolean;
+  children: ComponentChildren;
+}): VNode {
+  return (
+    <section class="panel">
+      {title && (
+        <header>
+          <h2>{title}</h2>
+          {action}
+        </header>
+      )}
+      {flush ? children : <div class="body">{children}</div>}
+    </section>
+  );
+}
+
+/** Panels side by side, the first one wider, if there is room. */
+export function Split({ children }: { children: ComponentChildren }): VNode {
+  return <div class="split">{children}</div>;
+}
+
+export interface Column {
+  text: string;
+  /** Aligns numbers at the right. */
+  numeric?: true;
+}
+
+export interface Row {
+  key: string;
+  /** One cell per column. The first one is the row's header. */
+  cells: readonly ComponentChildren[];
+}
+
+/** A table that scrolls sideways on narrow screens. `caption` is read by screen readers. */
+export function DataTable({
+  caption,
+  columns,
+  rows,
+}: {
+  caption: string;
+  columns: readonly Column[];
+  rows: readonly Row[];
+}): VNode {
+  const kindOf = (index: number): string => (columns[index]?.numeric ? 'num' : '');
+  return (
+    <div class="table" role="region" aria-label={caption} tabIndex={0}>
+      <table>
+        <caption class="visually-hidden">{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map(({ text }, index) => (
+              <th key={text} scope="col" class={kindOf(index)}>
+                {text}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ key, cells: [first, ...others] }) => (
+            <tr key={key}>
+              <th scope="row" class={kindOf(0)}>
+                {first}
+              </th>
+              {others.map((cell, index) => (
+                <td key={String(index)} class={kindOf(index + 1)}>
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const STATE_SHAPES = { active: '●', suspended: '◐', pending: '◌', ended: '○' } as const;
+
+/** A state as a word with a shape. Its color only repeats what they say. */
+export function State({ kind, children }: { kind: keyof typeof STATE_SHAPES; children: ComponentChildren }): VNode {
+  return (
+    <span class={`state ${kind}`}>
+      <span aria-hidden="true">{STATE_SHAPES[kind]}</span> {children}
+    </span>
+  );
+}
+
+/** Says what a list will contain, and how to get there. */
+export function Empty({ title, children }: { title: string; children: ComponentChildren }): VNode {
+  return (
+    <div class="empty">
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+const UNITS = [
+  ['year', 365 * 86_400],
+  ['month', 30 * 86_400],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always' });
+
+/** Returns a time relative to now, such as "3 hours ago" or "in 6 days". */
+export function relativeTime(at: Date, nowMs = Date.now()): string {
+  const seconds = (at.getTime() - nowMs) / 1_000;
+  for (const [unit, length] of UNITS) {
+    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+  }
+  return seconds > 0 ? 'in less than a minute' : 'just now';
+}
+
+/** A time relative to now. The exact one in UTC is shown on hover and printed. */
+export function RelativeTime({ at }: { at: Date }): VNode {
+  const exact = `${at.toISOString().replace('T', ' ').slice(0, 19)} UTC`;
+  return (
+    <time dateTime={at.toISOString()} title={exact}>
+      {relativeTime(at)}
+    </time>
+  );
+}
+
+/** Switches between the live and the test environment of the same page. */
+export function EnvironmentSwitch({
+  env,
+  hrefOf,
+}: {
+  env: 'live' | 'test';
+  hrefOf: (env: 'live' | 'test') => string;
+}): VNode {
+  return (
+    <div class="segments" role="group" aria-label="Environment">
+      {(['live', 'test'] as const).map((one) => (
+        <a key={one} href={hrefOf(one)} {...(one === env ? { 'aria-current': 'true' as const } : {})}>
+          {one === 'live' ? 'Live' : 'Test'}
+        </a>
+      ))}
+    </div>
+  );
+}
