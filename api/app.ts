@@ -86,7 +86,7 @@ export function createApp(ctx: ApiContext): Express & MessageClasses {
           ]
         : []),
       queuesPage(ctx),
-      ...pageRoutes(ctx),
+      ...pageRoutes(ctx, admit),
     ],
   );
 

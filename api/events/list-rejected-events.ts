@@ -9,7 +9,7 @@ import { visibleTo } from './visibility';
 
 const time = z.iso.datetime({ offset: true });
 
-const rejectedEventSchema = z
+export const rejectedEventSchema = z
   .object({
     rejectedAt: z.iso.datetime(),
     requestId: z.string(),

@@ -36,7 +36,7 @@ interface AdmitRequest {
   contained?: PresentedKey | undefined;
 }
 
-type Admit = (
+export type Admit = (
   key: PresentedKey,
   auth: KeyAuth,
   cost?: Pick<AdmitRequest, 'units' | 'counted' | 'contained'> & { grant?: AdmitRequest['grant'] },

@@ -11,7 +11,7 @@ const nullableTime = z.iso.datetime().nullable();
 /** `type` overrides the `number` that zod emits, because client generators build enums only from integers. */
 const tier = z.literal([0, 1, 2, 3]).meta({ id: 'Tier', type: 'integer' });
 
-const signalsSchema = z
+export const signalsSchema = z
   .object({
     userExternalId: z.string(),
     linked: z.boolean(),

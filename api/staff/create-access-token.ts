@@ -15,16 +15,19 @@ import { environmentSchema } from '../http/schemas';
 import { memberRoleSchema } from '../members/member-schemas';
 import { staffAuth } from './session-schemas';
 
-const LIFETIME_MS = 3_600_000;
+/** Lifetime of an access token. */
+export const ACCESS_TOKEN_LIFETIME_MS = 3_600_000;
 /** Maximum number of access tokens of a session that have not expired. */
 const MAX_TOKENS_PER_SESSION = 50;
 
-/** Creates an access token for a member. Throws 404 if the account is not a member of the partner. */
-async function createAccessToken(
+/**
+ * Creates an access token for a member, with a random secret by default. Throws 404 if the account is not a member of the
+ * partner.
+ */
+export async function createAccessToken(
   { store }: Pick<ApiContext, 'store'>,
   { staffId, sessionId, name, confirmedAt, expiresAt }: StaffSession,
-  partnerId: PartnerId,
-  env: Env,
+  { partnerId, env, secret }: { partnerId: PartnerId; env: Env; secret?: Buffer },
 ): Promise<{ accessToken: string; row: AccessTokenDoc }> {
   const now = new Date();
   return transaction({ store }, async (session) => {
@@ -39,7 +42,7 @@ async function createAccessToken(
         `A session can have at most ${MAX_TOKENS_PER_SESSION} access tokens. Use one again, or log in again.`,
       );
     }
-    const { key: accessToken, hash } = newAccessToken(env, tagOf(partnerId));
+    const { key: accessToken, hash } = newAccessToken(env, tagOf(partnerId), secret);
     const row: AccessTokenDoc = {
       _id: hash,
       partnerId,
@@ -51,7 +54,7 @@ async function createAccessToken(
       role: member.role as MemberRole,
       confirmedAt,
       createdAt: now,
-      expiresAt: new Date(Math.min(now.getTime() + LIFETIME_MS, expiresAt.getTime())),
+      expiresAt: new Date(Math.min(now.getTime() + ACCESS_TOKEN_LIFETIME_MS, expiresAt.getTime())),
     };
     await store.accessTokens.insert(row, session);
     return { accessToken, row };
@@ -96,7 +99,8 @@ export const createAccessTokenRoute = route({
   },
   problems: ['NOT_FOUND', 'CONFLICT'],
   handle: async ({ ctx, staff, body }) => {
-    const { accessToken, row } = await createAccessToken(ctx, staff, body.partnerId as PartnerId, body.environment);
+    const partnerId = body.partnerId as PartnerId;
+    const { accessToken, row } = await createAccessToken(ctx, staff, { partnerId, env: body.environment });
     const { role, expiresAt } = row;
     const scopes = [...ROLE_SCOPES[role]];
     return { status: 201, body: { accessToken, role, scopes, expiresAt: expiresAt.toISOString() } };

@@ -70,7 +70,7 @@ const summaryFields = {
     .describe('Requests that got a problem, by its code, in alphabetical order. They are part of `requests`.'),
 };
 
-const usageSchema = z
+export const usageSchema = z
   .object({
     environment: environmentSchema,
     bucket: z.enum(USAGE_BUCKETS),

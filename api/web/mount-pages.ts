@@ -1,5 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import type { ApiContext } from '../context';
+import { createSubmitSingle } from '../events/submit-single';
+import type { Admit } from '../http/run-route';
 import { ASSETS } from './design/assets';
 import { PAGES } from './routes';
 import { runPage, sendErrorPage } from './http/run-page';
@@ -15,13 +17,14 @@ interface Mounted {
  * Returns the routes for pages and assets. Omits the pages for people when email is off, because no one can sign up
  * without email.
  */
-export function pageRoutes(ctx: ApiContext): Mounted[] {
+export function pageRoutes(ctx: ApiContext, admit: Admit): Mounted[] {
+  const partnerCalls = { admit, submitSingle: createSubmitSingle(ctx) };
   const withPeople = ctx.config.mail.kind !== 'off';
   return [
     ...PAGES.filter(({ always }) => always || withPeople).map((page) => ({
       method: page.method,
       path: page.path,
-      handle: runPage(ctx, page),
+      handle: runPage(ctx, page, partnerCalls),
     })),
     ...ASSETS.map((asset) => ({ method: 'GET', path: asset.path, handle: serveAsset(asset) })),
   ];

@@ -21,6 +21,7 @@ import { acceptInvitationPage, invitationPage } from './portal/invitation';
 import { completePortalProviderLogIn, startPortalProviderLogIn } from './portal/log-in-by-provider';
 import { portalLogIn, portalLogInPage, portalLogOut } from './portal/log-in';
 import { endPortalSession, portalPage } from './portal/home';
+import { CONFIRM_PAGES, MEMBER_PAGES } from './portal/pages';
 import { portalForgot, portalForgotPage, portalReset, portalResetPage } from './portal/password';
 import type { Page } from './http/page';
 
@@ -68,6 +69,8 @@ export const PAGES: readonly Page[] = [
   portalReset,
   portalPage,
   endPortalSession,
+  ...CONFIRM_PAGES,
+  ...MEMBER_PAGES,
   guidePage,
   errorTypePage,
   runbookPage,

@@ -55,8 +55,8 @@ interface NewKey {
   prefix: string;
 }
 
-function newKey(head: string): NewKey {
-  const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);
+function newKey(head: string, random: Buffer = randomBytes(SECRET_BYTES)): NewKey {
+  const secret = toBase62(BigInt(`0x${random.toString('hex')}`), SECRET_LENGTH);
   const body = head + secret;
   const key = body + checksum(body);
   return { key, hash: hashApiKey(key), prefix: body.slice(0, head.length + PREFIX_SHOWN) };
@@ -70,9 +70,12 @@ export function newApiKey(env: Env, tag: string, agent = false): NewKey {
   return newKey(`mir_${env}_${agent ? 'agent_' : ''}${tag}_`);
 }
 
-/** Creates a member's access token, which has the form of a key: `mir_<env>_member_<tag>_<secret><crc>`. */
-export function newAccessToken(env: Env, tag: string): NewKey {
-  return newKey(`mir_${env}_member_${tag}_`);
+/**
+ * Creates a member's access token, which has the form of a key: `mir_<env>_member_<tag>_<secret><crc>`. The secret is
+ * random, or the 32 bytes in `secret`.
+ */
+export function newAccessToken(env: Env, tag: string, secret?: Buffer): NewKey {
+  return newKey(`mir_${env}_member_${tag}_`, secret);
 }
 
 function hashApiKey(key: string): string {

@@ -25,8 +25,9 @@ const identifier = (max: number) =>
       if (message) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
     });
 
+export const MAX_USER_ID_LENGTH = 256;
 /** A partner's own user ID: 1–256 characters, no control characters. */
-export const userExternalIdSchema = identifier(256).describe(
+export const userExternalIdSchema = identifier(MAX_USER_ID_LENGTH).describe(
   'Your own ID for the user, 1–256 characters. MIR stores only a keyed hash of it.',
 );
 

@@ -26,6 +26,8 @@ export interface Secrets {
   identity: string;
   /** Signs the cookies of staff accounts, and encrypts their second factors (better-auth). */
   staff: string;
+  /** Derives the access tokens with which the portal acts for a session. */
+  portal: KeyObject;
   /** Binds a form to the visitor who loaded its page. */
   forms: KeyObject;
   /** Signs an operator's session cookie. */
@@ -51,6 +53,7 @@ export function deriveSecrets(pepper: string): Secrets {
     mail: derive('mail'),
     identity: derive('identity').toString('base64url'),
     staff: derive('staff').toString('base64url'),
+    portal: createSecretKey(derive('portal')),
     forms: createSecretKey(derive('forms')),
     operator: createSecretKey(derive('operator')),
     throttle: keyedHash(derive('throttle')),

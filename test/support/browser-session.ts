@@ -31,6 +31,11 @@ export interface BrowserSession {
 }
 
 const MAX_REDIRECTS = 5;
+const CHECKABLE: ReadonlySet<string> = new Set(['checkbox', 'radio']);
+
+function isUnchecked(input: HTMLElement): boolean {
+  return CHECKABLE.has(input.getAttribute('type') ?? '') && !input.hasAttribute('checked');
+}
 
 /** Creates a browser session. Set `publicUrl` if the browser reaches `url` through a proxy that has a different URL. */
 export function newBrowserSession(
@@ -104,7 +109,11 @@ export function newBrowserSession(
       if (unknown.length > 0) throw new Error(`the form on ${page.path} has no field ${unknown.join(', ')}`);
       const filled = form
         .querySelectorAll('input')
-        .map((input) => [input.getAttribute('name')!, input.getAttribute('value') ?? ''] as const);
+        .filter((input) => !isUnchecked(input))
+        .map((input) => {
+          const whenChecked = CHECKABLE.has(input.getAttribute('type') ?? '') ? 'on' : '';
+          return [input.getAttribute('name')!, input.getAttribute('value') ?? whenChecked] as const;
+        });
       const hidesOrigin = page.headers.get('referrer-policy') === 'no-referrer';
       return follow(
         await post(

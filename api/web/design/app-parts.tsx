@@ -176,3 +176,13 @@ export function EnvironmentSwitch({
     </div>
   );
 }
+
+/** A link to the next page of a list. Renders nothing on the last page. */
+export function NextPage({ href, cursor }: { href: string; cursor: string | null }): VNode | null {
+  if (cursor === null) return null;
+  return (
+    <p class="next-page">
+      <a href={`${href}?cursor=${encodeURIComponent(cursor)}`}>Next page</a>
+    </p>
+  );
+}

@@ -1,14 +1,22 @@
 import type { VNode } from 'preact';
 import type { Log } from '../../../shared/log';
 import type { ApiContext } from '../../context';
+import type { createSubmitSingle } from '../../events/submit-single';
+import type { Admit } from '../../http/run-route';
 import type { Session } from '../../accounts/auth';
 import type { StaffSession } from '../../accounts/staff-auth';
+
+/** What pages need to act for a partner as the API's routes do. */
+export interface PartnerCalls {
+  admit: Admit;
+  submitSingle: ReturnType<typeof createSubmitSingle>;
+}
 
 /** Text fields by name, with the first value for each name. The object has no prototype. */
 export type Fields = Readonly<Record<string, string | undefined>>;
 
 /** Input to a page's handler. */
-export interface PageCall {
+export interface PageCall extends PartnerCalls {
   ctx: ApiContext;
   requestId: string;
   log: Log;

@@ -12,7 +12,7 @@ import { type Visitor, visitorOf } from '../../accounts/cookies';
 import { CSRF_TOKEN_FIELD } from '../design/form';
 import { errorPage } from './error-page';
 import { checkCsrfToken, checkOrigin, csrfTokenOf } from './csrf-token';
-import type { Page, PageResponse } from './page';
+import type { Page, PageResponse, PartnerCalls } from './page';
 import { fieldsOf, readForm } from './read-form';
 import { render } from './render';
 import { securityHeaders } from './security-headers';
@@ -97,10 +97,13 @@ export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thro
 export function runPage(
   ctx: ApiContext,
   { method, tokenInUrl = false, staff, withoutSession = false, handle }: Page,
+  partnerCalls: PartnerCalls,
 ): RequestHandler {
+  // URLs of the portal and console name partners, and nothing else needs to know which pages a person has open.
+  const hidesReferrer = tokenInUrl || staff !== undefined;
   const run = async (req: Request, res: Response, state: RequestState): Promise<PageResponse> => {
     const cookie = req.headers.cookie ?? '';
-    if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl, tokenInUrl);
+    if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl, hidesReferrer);
     if (staff) state.staff = await readStaffSession(ctx, cookie);
     else if (!withoutSession) state.read = await ctx.auth.readSession(cookie);
     const { session } = state.read;
@@ -112,6 +115,7 @@ export function runPage(
     }
     if (staff === 'required' && !state.staff) return { redirect: PORTAL_LOG_IN };
     return handle({
+      ...partnerCalls,
       ctx,
       requestId: state.requestId,
       log: ctx.log,
@@ -133,7 +137,13 @@ export function runPage(
   return (req, res) => {
     const exchange = openExchange(req, res);
     const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
-    const state: RequestState = { requestId: exchange.requestId, tokenInUrl, visitor, read: NOBODY, staff: null };
+    const state: RequestState = {
+      requestId: exchange.requestId,
+      tokenInUrl: hidesReferrer,
+      visitor,
+      read: NOBODY,
+      staff: null,
+    };
     const response = run(req, res, state).then((page) => presentPage(ctx, page, state));
     finish(ctx, exchange, response, (problem) => presentErrorPage(ctx, problem, state));
   };

@@ -3,23 +3,14 @@ import { MEMBER_ROLE_MEANINGS } from '../../../shared/domain/roles';
 import type { StaffSessionDoc } from '../../../shared/store/staff';
 import { endSession } from '../../staff/end-sessions';
 import { presentAccount } from '../../staff/get-account';
-import { Button, Form } from '../design/form';
+import { Button, ButtonLink, Form } from '../design/form';
 import { Layout } from '../design/layout';
 import { Records, type ShownRecord } from '../design/records';
 import { Facts, Heading } from '../design/text';
 import { staffPage } from '../http/page';
+import { ROLE_NAMES } from './roles';
 
 type Account = Awaited<ReturnType<typeof presentAccount>>;
-
-const ROLE_NAMES: Record<string, string> = {
-  VIEWER: 'Viewer',
-  DEVELOPER: 'Developer',
-  AGENT_MANAGER: 'Agent manager',
-  ADMINISTRATOR: 'Administrator',
-  SUPPORT: 'Support',
-  ON_CALL: 'On-call',
-  ADMIN: 'Admin',
-};
 
 const timeText = (at: Date): string => `${at.toISOString().replace('T', ' ').slice(0, 16)} UTC`;
 
@@ -63,18 +54,17 @@ function Home({
       <section>
         <h2>Your organizations</h2>
         {memberships.length === 0 && <p>You don’t belong to an organization. An administrator can invite you.</p>}
-        {memberships.map(({ partnerId, partnerName, role }) => (
-          <article key={partnerId}>
-            <h3>{partnerName}</h3>
-            <Facts
-              facts={[
-                ['Role', ROLE_NAMES[role]],
-                ['What it allows', MEMBER_ROLE_MEANINGS[role]],
-                ['Partner ID', <span class="num">{partnerId}</span>],
-              ]}
-            />
-          </article>
-        ))}
+        {memberships.length > 0 && (
+          <Records
+            label="Your organizations"
+            records={memberships.map(({ partnerId, partnerName, role }) => ({
+              key: partnerId,
+              name: <bdi>{partnerName}</bdi>,
+              lines: [`${ROLE_NAMES[role]}: ${MEMBER_ROLE_MEANINGS[role]}`, <span class="num">{partnerId}</span>],
+              action: <ButtonLink href={`/portal/${partnerId}/live`}>Open</ButtonLink>,
+            }))}
+          />
+        )}
         <p>
           The <a href="/guide#members">guide</a> explains how to act as a member through the API.
         </p>

@@ -163,7 +163,7 @@ describe('pages', () => {
     async (path) => {
       const { headers } = await ana.get(path.replace(/:\w+/, 'x'));
       expect(headers.get('content-security-policy')).toBe(
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+        "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
       );
       expect(Object.fromEntries(headers)).toMatchObject({
         'x-frame-options': 'DENY',
@@ -175,20 +175,20 @@ describe('pages', () => {
     },
   );
 
-  it('sends no referrer from pages whose URL can contain a token, whether or not the token is valid', async () => {
+  it('sends no referrer from pages for staff, and from those whose URL can contain a token, whether or not it is valid', async () => {
     const partner = await h.partner();
     const { body } = await h.client.post('/v1/partners/link/invite', partner.liveKey, { userExternalId: 'ana' });
     const invite = new URL(body.url).pathname.slice('/link/'.length);
     const token = await tokenIn(h, await h.ctx.auth.signUp(email));
     const withToken = new Set<string>();
-    for (const { method, path } of PAGES) {
+    for (const { method, path, staff } of PAGES) {
       if (method !== 'GET') continue;
       const query = `?token=${token}&next=${encodeURIComponent(`/link/${invite}`)}`;
       const url = h.url + path.replace(/:\w+/, invite) + query;
       const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html' } });
       const html = await page.text();
       if (TOKEN_PAGES.has(path) || html.includes(invite) || html.includes(token)) withToken.add(path);
-      const expected = withToken.has(path) ? 'no-referrer' : 'same-origin';
+      const expected = withToken.has(path) || staff ? 'no-referrer' : 'same-origin';
       expect([path, page.headers.get('referrer-policy')]).toEqual([path, expected]);
     }
     expect(withToken).toEqual(TOKEN_PAGES);

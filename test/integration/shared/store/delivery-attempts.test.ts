@@ -4,7 +4,7 @@ import type { DeliveryDoc } from '../../../../shared/store/deliveries';
 import { type Harness, startHarness } from '../../../support/harness';
 
 const TENANT = 'prt_attempts:live' as Tenant;
-const LATER = new Date(Date.now() + 60_000);
+const LATER = new Date(Date.now() + 3_600_000);
 
 let mir: Harness;
 beforeAll(async () => {

@@ -1,0 +1,100 @@
+import type { Env, PartnerId } from '../../../shared/domain/ids';
+import { type MemberRole, ROLE_SCOPES } from '../../../shared/domain/roles';
+import type { PresentedKey } from '../../../shared/authz/key-lookups';
+import type { Scope } from '../../../shared/domain/scopes';
+import { OPERATORS } from '../../../shared/store/members';
+import type { PartnerDoc } from '../../../shared/store/partners';
+import { callRoute, type RouteInput } from '../../http/call-route';
+import { PublicError } from '../../http/public-error';
+import { isRecent } from '../../http/require-caller';
+import type { ParsedRoute } from '../../http/route';
+import { type Page, type PageResponse, type StaffCall, staffPage } from '../http/page';
+import { memberKeyOf } from './member-key';
+
+/** Whom a page acts for: a member of a partner, in one environment. */
+export interface Member {
+  partnerId: PartnerId;
+  partnerName: string;
+  memberId: string;
+  plan: PartnerDoc['plan'];
+  env: Env;
+  role: MemberRole;
+  scopes: readonly Scope[];
+  /** The access token of the session. */
+  key: PresentedKey;
+  /** Path of the overview. Paths of the other pages begin with it. */
+  base: string;
+}
+
+export type MemberCall = StaffCall & {
+  member: Member;
+  /** Calls a partner route as the member, and returns the body of its response. */
+  call: <Body>(route: ParsedRoute, input?: RouteInput) => Promise<Body>;
+};
+
+/** A page about one environment of a partner. */
+export interface MemberPage {
+  method: Page['method'];
+  /** Path below `/portal/:partnerId/:env`. */
+  path: string;
+  /** The scope that the member's role needs for the page. The routes that the page calls check theirs, too. */
+  scope: Scope;
+  /** The page is for a change that needs a recent log-in. Members who logged in earlier confirm their password first. */
+  recentLogIn?: true;
+  handle: (call: MemberCall) => Promise<PageResponse> | PageResponse;
+}
+
+const NOT_FOUND = new PublicError('NOT_FOUND', 'Check the address, or open the portal’s home page.');
+
+async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
+  const { partnerId, env } = params as { partnerId: PartnerId; env: string };
+  if ((env !== 'live' && env !== 'test') || partnerId.startsWith(OPERATORS)) throw NOT_FOUND;
+  const [found, partner] = await Promise.all([
+    ctx.store.members.of(partnerId, staff.staffId),
+    ctx.store.partners.get(partnerId),
+  ]);
+  if (!found || !partner) throw NOT_FOUND;
+  const role = found.role as MemberRole;
+  return {
+    partnerId,
+    partnerName: partner.name,
+    memberId: found._id,
+    plan: partner.plan,
+    env,
+    role,
+    scopes: ROLE_SCOPES[role],
+    key: await memberKeyOf(ctx, staff, { partnerId, env }),
+    base: `/portal/${partnerId}/${env}`,
+  };
+}
+
+/**
+ * Declares a page for members of a partner. An account that is not a member gets 404, so that it does not learn which
+ * partners exist, and a member whose role lacks the scope gets 403. List it in `api/web/portal/pages.ts`.
+ */
+export function memberPage({ path, scope, recentLogIn, handle, method }: MemberPage): Page & { scope: Scope } {
+  const page = staffPage({
+    method,
+    path: `/portal/:partnerId/:env${path}`,
+    handle: async (call) => {
+      const member = await memberOf(call);
+      if (!member.scopes.includes(scope)) {
+        throw new PublicError(
+          'SCOPE_MISSING',
+          'Your role does not allow this. Ask an administrator of your organization.',
+        );
+      }
+      if (recentLogIn && !isRecent(call.staff.confirmedAt.getTime())) {
+        return { redirect: `/portal/confirm?next=${encodeURIComponent(member.base + path)}` };
+      }
+      const { ctx, admit, requestId, log, ip } = call;
+      return handle({
+        ...call,
+        member,
+        call: async <Body>(route: ParsedRoute, input: RouteInput = {}): Promise<Body> =>
+          (await callRoute({ ctx, admit }, route, member.key, input, { requestId, log, ip })) as Body,
+      });
+    },
+  });
+  return { ...page, scope };
+}

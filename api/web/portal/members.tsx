@@ -1,0 +1,283 @@
+import type { VNode } from 'preact';
+import { MEMBER_ROLES } from '../../../shared/domain/roles';
+import { PublicError } from '../../http/public-error';
+import { createInvitationRoute } from '../../members/create-invitation';
+import { deleteInvitationRoute } from '../../members/delete-invitation';
+import { listInvitationsRoute } from '../../members/list-invitations';
+import { listMembersRoute } from '../../members/list-members';
+import { presentMember, type PresentedInvitation, type PresentedMember } from '../../members/member-schemas';
+import { removeMemberRoute } from '../../members/remove-member';
+import { updateMemberRoute } from '../../members/update-member';
+import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../design/app-parts';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Facts, Notice } from '../design/text';
+import type { Fields } from '../http/page';
+import { errorsOf } from './form-errors';
+import { type Member, type MemberCall, memberPage } from './member-page';
+import { PortalLayout } from './portal-layout';
+import { ROLE_NAMES, RoleChoice } from './roles';
+
+const PATH = '/members';
+
+/** Maps values of `done` to notices, so that the page never displays text from its URL. */
+const DONE: Record<string, string> = {
+  invited: 'The invitation is on its way. It is valid for a week.',
+  withdrawn: 'The invitation no longer works.',
+  changed: 'The role is changed. It applies at once.',
+  removed: 'The person is no longer a member, and is logged out of this organization.',
+};
+
+interface Shown {
+  members: readonly PresentedMember[];
+  nextCursor: string | null;
+  invitations: readonly PresentedInvitation[];
+}
+
+function MemberList({ member, shown, done }: { member: Member; shown: Shown; done: string | undefined }): VNode {
+  const { members, nextCursor, invitations } = shown;
+  const mayManage = member.scopes.includes('members:manage');
+  return (
+    <PortalLayout
+      member={member}
+      title="Members"
+      path={PATH}
+      lead="People who may act for your organization. Membership and roles apply to both environments."
+    >
+      {done && (
+        <Notice>
+          <p>{done}</p>
+        </Notice>
+      )}
+      {mayManage && (
+        <Actions>
+          <ButtonLink href={`${member.base}${PATH}/invite`}>Invite a member</ButtonLink>
+        </Actions>
+      )}
+      <Panel flush>
+        <DataTable
+          caption="Members"
+          columns={[
+            { text: 'Name' },
+            { text: 'Email address' },
+            { text: 'Role' },
+            { text: 'Second factor' },
+            { text: 'Member since' },
+            ...(mayManage ? [{ text: 'Action' }] : []),
+          ]}
+          rows={members.map(({ memberId, name, email, role, hasSecondFactor, createdAt }) => ({
+            key: memberId,
+            cells: [
+              <bdi>{name}</bdi>,
+              email,
+              ROLE_NAMES[role],
+              hasSecondFactor ? 'On' : 'Off',
+              <RelativeTime at={new Date(createdAt)} />,
+              ...(mayManage
+                ? [
+                    <a href={`${member.base}${PATH}/change?member=${memberId}`} aria-label={`Change ${name}`}>
+                      Change
+                    </a>,
+                  ]
+                : []),
+            ],
+          }))}
+        />
+        <NextPage href={member.base + PATH} cursor={nextCursor} />
+      </Panel>
+      <Panel title="Open invitations" flush>
+        {invitations.length === 0 ? (
+          <Empty title="None">
+            <p>People whom you invite appear here until they accept.</p>
+          </Empty>
+        ) : (
+          <DataTable
+            caption="Open invitations"
+            columns={[
+              { text: 'Email address' },
+              { text: 'Role' },
+              { text: 'Expires' },
+              ...(mayManage ? [{ text: 'Action' }] : []),
+            ]}
+            rows={invitations.map(({ invitationId, email, role, expiresAt }) => ({
+              key: invitationId,
+              cells: [
+                email,
+                ROLE_NAMES[role],
+                <RelativeTime at={new Date(expiresAt)} />,
+                ...(mayManage
+                  ? [
+                      <Form
+                        action={`${member.base}${PATH}/withdraw`}
+                        class="plain-form"
+                        hidden={{ invitation: invitationId }}
+                      >
+                        <button class="link-button" aria-label={`Withdraw the invitation of ${email}`}>
+                          Withdraw
+                        </button>
+                      </Form>,
+                    ]
+                  : []),
+              ],
+            }))}
+          />
+        )}
+      </Panel>
+    </PortalLayout>
+  );
+}
+
+export const membersPage = memberPage({
+  method: 'GET',
+  path: PATH,
+  scope: 'members:read',
+  handle: async ({ member, call, query }) => {
+    const cursor = query['cursor'];
+    const [members, invitations] = await Promise.all([
+      call<{ data: PresentedMember[]; nextCursor: string | null }>(listMembersRoute, {
+        query: { ...(cursor && { cursor }) },
+      }),
+      call<{ data: PresentedInvitation[] }>(listInvitationsRoute),
+    ]);
+    const shown = { members: members.data, nextCursor: members.nextCursor, invitations: invitations.data };
+    return { html: <MemberList member={member} shown={shown} done={DONE[query['done'] ?? '']} /> };
+  },
+});
+
+function Invite({ member, form = {}, errors = [] }: { member: Member; form?: Fields; errors?: FormError[] }): VNode {
+  return (
+    <PortalLayout member={member} title={titleWith(errors, 'Invite a member')} path={PATH}>
+      <ErrorSummary errors={errors} />
+      <Panel>
+        <Form action={`${member.base}${PATH}/invite`}>
+          <Field
+            name="email"
+            label="Email address"
+            type="email"
+            hint="The person gets a link, which is valid for a week."
+            value={form['email'] ?? ''}
+            errors={errors}
+          />
+          <RoleChoice current={form['role'] ?? 'VIEWER'} />
+          <Actions>
+            <Button>Send the invitation</Button>
+            <ButtonLink href={member.base + PATH} plain>
+              Cancel
+            </ButtonLink>
+          </Actions>
+        </Form>
+      </Panel>
+    </PortalLayout>
+  );
+}
+
+export const invitePage = memberPage({
+  method: 'GET',
+  path: `${PATH}/invite`,
+  scope: 'members:manage',
+  recentLogIn: true,
+  handle: ({ member }) => ({ html: <Invite member={member} /> }),
+});
+
+export const invite = memberPage({
+  method: 'POST',
+  path: `${PATH}/invite`,
+  scope: 'members:manage',
+  recentLogIn: true,
+  handle: async ({ member, call, form }) => {
+    try {
+      await call(createInvitationRoute, { body: { email: (form['email'] ?? '').trim(), role: form['role'] ?? '' } });
+      return { redirect: `${member.base}${PATH}?done=invited` };
+    } catch (error) {
+      const errors = errorsOf(error, { email: 'Enter an email address.', role: 'Choose a role.' });
+      return { status: 422, html: <Invite member={member} form={form} errors={errors} /> };
+    }
+  },
+});
+
+export const withdrawInvitation = memberPage({
+  method: 'POST',
+  path: `${PATH}/withdraw`,
+  scope: 'members:manage',
+  recentLogIn: true,
+  handle: async ({ member, call, form }) => {
+    await call(deleteInvitationRoute, { params: { id: form['invitation'] ?? '' } });
+    return { redirect: `${member.base}${PATH}?done=withdrawn` };
+  },
+});
+
+async function chosenMember({ ctx, member }: MemberCall, memberId: string | undefined): Promise<PresentedMember> {
+  const found = await ctx.store.members.get(member.partnerId, memberId ?? '');
+  const account = found && (await ctx.store.staff.many([found.staffId])).get(found.staffId);
+  if (!found || !account) throw new PublicError('NOT_FOUND', 'The person is no longer a member.');
+  return presentMember(found, account);
+}
+
+function Change({
+  member,
+  person: { memberId, name, email, role },
+  errors = [],
+}: {
+  member: Member;
+  person: PresentedMember;
+  errors?: FormError[];
+}): VNode {
+  return (
+    <PortalLayout member={member} title={titleWith(errors, `Change ${name}`)} path={PATH}>
+      <ErrorSummary errors={errors} />
+      <Panel>
+        <Facts
+          facts={[
+            ['Email address', email],
+            ['Role', ROLE_NAMES[role]],
+          ]}
+        />
+        <Form action={`${member.base}${PATH}/change`} hidden={{ member: memberId }}>
+          <RoleChoice current={role} />
+          <Actions>
+            <Button name="action" value="change">
+              Change the role
+            </Button>
+            <Button kind="danger" name="action" value="remove">
+              Remove from the organization
+            </Button>
+            <ButtonLink href={member.base + PATH} plain>
+              Cancel
+            </ButtonLink>
+          </Actions>
+        </Form>
+      </Panel>
+    </PortalLayout>
+  );
+}
+
+export const changeMemberPage = memberPage({
+  method: 'GET',
+  path: `${PATH}/change`,
+  scope: 'members:manage',
+  recentLogIn: true,
+  handle: async (page) => ({
+    html: <Change member={page.member} person={await chosenMember(page, page.query['member'])} />,
+  }),
+});
+
+export const changeMember = memberPage({
+  method: 'POST',
+  path: `${PATH}/change`,
+  scope: 'members:manage',
+  recentLogIn: true,
+  handle: async (page) => {
+    const { member, call, form } = page;
+    const params = { id: form['member'] ?? '' };
+    const removes = form['action'] === 'remove';
+    try {
+      if (removes) await call(removeMemberRoute, { params });
+      else await call(updateMemberRoute, { params, body: { role: form['role'] ?? '' } });
+    } catch (error) {
+      const errors = errorsOf(error, { role: `Choose one of ${MEMBER_ROLES.length} roles.` });
+      const person = await chosenMember(page, form['member']);
+      return { status: 422, html: <Change member={member} person={person} errors={errors} /> };
+    }
+    if (removes && params.id === member.memberId) return { redirect: '/portal' };
+    return { redirect: `${member.base}${PATH}?done=${removes ? 'removed' : 'changed'}` };
+  },
+});
