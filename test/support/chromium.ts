@@ -120,7 +120,10 @@ async function smallTargetsOf(page: Page): Promise<string[]> {
     const targets =
       'button, .button, summary, input:not([type=hidden], [hidden]), .top a, .ways a, .records a, .operator a';
     return [...document.querySelectorAll(targets)].flatMap((target) => {
-      const { width, height } = target.getBoundingClientRect();
+      // The label of a check box is part of its target.
+      const label =
+        target.matches('[type=checkbox], [type=radio]') && document.querySelector(`label[for="${target.id}"]`);
+      const { width, height } = (label || target).getBoundingClientRect();
       return width < 44 || height < 44 ? [`${width} × ${height}: ${target.outerHTML}`] : [];
     });
   });

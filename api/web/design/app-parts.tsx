@@ -66,7 +66,7 @@ export interface Row {
   cells: readonly ComponentChildren[];
 }
 
-/** A table that scrolls sideways on narrow screens. `caption` is read by screen readers. */
+/** A table. On narrow screens, each row becomes a block with its labels. `caption` is read by screen readers. */
 export function DataTable({
   caption,
   columns,
@@ -97,7 +97,7 @@ export function DataTable({
                 {first}
               </th>
               {others.map((cell, index) => (
-                <td key={String(index)} class={kindOf(index + 1)}>
+                <td key={String(index)} class={kindOf(index + 1)} data-label={columns[index + 1]?.text}>
                   {cell}
                 </td>
               ))}
@@ -182,7 +182,7 @@ export function NextPage({ href, cursor }: { href: string; cursor: string | null
   if (cursor === null) return null;
   return (
     <p class="next-page">
-      <a href={`${href}?cursor=${encodeURIComponent(cursor)}`}>Next page</a>
+      <a href={`${href}${href.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`}>Next page</a>
     </p>
   );
 }

@@ -32,16 +32,12 @@ function KeyList({ member, keys, done }: { member: Member; keys: Keys; done: boo
       title="API keys"
       path={PATH}
       lead="Your code presents a key with each request. A key works in one environment."
+      action={mayManage && <ButtonLink href={`${member.base}/keys/new`}>Create an API key</ButtonLink>}
     >
       {done && (
         <Notice>
           <p>The key is revoked. Requests with it are rejected.</p>
         </Notice>
-      )}
-      {mayManage && (
-        <Actions>
-          <ButtonLink href={`${member.base}/keys/new`}>Create an API key</ButtonLink>
-        </Actions>
       )}
       <Panel flush>
         {keys.length === 0 ? (

@@ -42,16 +42,12 @@ function MemberList({ member, shown, done }: { member: Member; shown: Shown; don
       title="Members"
       path={PATH}
       lead="People who may act for your organization. Membership and roles apply to both environments."
+      action={mayManage && <ButtonLink href={`${member.base}${PATH}/invite`}>Invite a member</ButtonLink>}
     >
       {done && (
         <Notice>
           <p>{done}</p>
         </Notice>
-      )}
-      {mayManage && (
-        <Actions>
-          <ButtonLink href={`${member.base}${PATH}/invite`}>Invite a member</ButtonLink>
-        </Actions>
       )}
       <Panel flush>
         <DataTable

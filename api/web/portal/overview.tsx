@@ -1,16 +1,18 @@
 import type { VNode } from 'preact';
 import type { z } from 'zod';
+import { HOUR_MS } from '../../../shared/domain/usage';
 import { listKeysRoute } from '../../keys/list-keys';
 import type { keyListSchema, PresentedKey } from '../../keys/key-schemas';
 import { getUsageRoute, type usageSchema } from '../../usage/get-usage';
 import { listWebhooksRoute } from '../../webhooks/list-webhooks';
 import type { webhookSchema } from '../../webhooks/webhook-schemas';
+import { type Bar, BarChart } from '../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime, Split, Tiles } from '../design/app-parts';
 import { ButtonLink } from '../design/form';
 import { type Member, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 
-const DAY_MS = 24 * 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** Keys that expire within this time need attention. */
 const EXPIRES_SOON_MS = 14 * DAY_MS;
 
@@ -62,6 +64,16 @@ function concernsOf(base: string, keys: Keys, webhooks: Webhooks): Concern[] {
         action: 'Open',
       })),
   ];
+}
+
+/** Returns the stored events of each hour, including those without any. */
+function barsOf({ from, to, data }: Usage): Bar[] {
+  const counts = new Map(data.map((bucket) => [Date.parse(bucket.from), bucket.events.persisted]));
+  const bars: Bar[] = [];
+  for (let at = Date.parse(from); at < Date.parse(to); at += HOUR_MS) {
+    bars.push({ label: new Date(at).toISOString().slice(11, 16), count: counts.get(at) ?? 0 });
+  }
+  return bars;
 }
 
 /** What to do before the first event. Shown until there is one. */
@@ -127,24 +139,30 @@ function Overview({
               <p>Hours in which you send events or requests appear here.</p>
             </Empty>
           ) : (
-            <DataTable
-              caption="Events by hour"
-              columns={[
-                { text: 'Hour (UTC)' },
-                { text: 'Stored', numeric: true },
-                { text: 'Rejected', numeric: true },
-                { text: 'Requests', numeric: true },
-              ]}
-              rows={hours.map(({ from, events: counts, requests: groups }) => ({
-                key: from,
-                cells: [
-                  from.slice(0, 16).replace('T', ' '),
-                  numberText(counts.persisted),
-                  numberText(counts.rejected),
-                  numberText(groups.reduce((sum, { total }) => sum + total, 0)),
-                ],
-              }))}
-            />
+            <>
+              <BarChart bars={barsOf(usage)} />
+              <details>
+                <summary>Show as table</summary>
+                <DataTable
+                  caption="Events by hour"
+                  columns={[
+                    { text: 'Hour (UTC)' },
+                    { text: 'Stored', numeric: true },
+                    { text: 'Rejected', numeric: true },
+                    { text: 'Requests', numeric: true },
+                  ]}
+                  rows={hours.map(({ from, events: counts, requests: groups }) => ({
+                    key: from,
+                    cells: [
+                      from.slice(0, 16).replace('T', ' '),
+                      numberText(counts.persisted),
+                      numberText(counts.rejected),
+                      numberText(groups.reduce((sum, { total }) => sum + total, 0)),
+                    ],
+                  }))}
+                />
+              </details>
+            </>
           )}
         </Panel>
         <Panel title="Needs attention" flush>

@@ -1,9 +1,11 @@
+import { agentPage, agentsPage, findAgentsPage } from './agents';
 import { confirmLogIn, confirmLogInPage } from './confirm';
 import { eventSentPage, sendEvent, sendEventPage } from './first-event';
 import { createKeyPage, keysPage, newKeyPage, revokeKey, revokeKeyPage } from './keys';
 import { changeMember, changeMemberPage, invite, invitePage, membersPage, withdrawInvitation } from './members';
 import { overviewPage } from './overview';
 import { rejectionsPage } from './rejections';
+import { killReportPage, stopAgent, stopAgentPage } from './stop-agent';
 import { usagePage } from './usage';
 import { findUser, usersPage } from './users';
 
@@ -21,6 +23,12 @@ export const MEMBER_PAGES = [
   rejectionsPage,
   usersPage,
   findUser,
+  agentsPage,
+  findAgentsPage,
+  agentPage,
+  stopAgentPage,
+  stopAgent,
+  killReportPage,
   membersPage,
   invitePage,
   invite,

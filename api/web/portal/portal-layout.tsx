@@ -11,7 +11,7 @@ interface Link {
 }
 
 /** The pages in the navigation. Members see those that their role may open. */
-const GROUPS: readonly { heading?: string; links: readonly Link[] }[] = [
+const GROUPS: readonly { heading?: string; enterprise?: true; links: readonly Link[] }[] = [
   {
     links: [
       { path: '', text: 'Overview', scope: 'usage:read' },
@@ -19,6 +19,11 @@ const GROUPS: readonly { heading?: string; links: readonly Link[] }[] = [
       { path: '/rejections', text: 'Rejections', scope: 'events:read' },
       { path: '/users', text: 'Users', scope: 'resolve:read' },
     ],
+  },
+  {
+    heading: 'Enterprise',
+    enterprise: true,
+    links: [{ path: '/agents', text: 'Agents', scope: 'agents:read' }],
   },
   {
     heading: 'Settings',
@@ -36,21 +41,27 @@ export function PortalLayout({
   title,
   path,
   lead,
+  action,
   children,
 }: {
   member: Member;
   title: string;
   path: string;
   lead?: ComponentChildren;
+  /** The page's main action, beside the title. */
+  action?: ComponentChildren;
   children: ComponentChildren;
 }): VNode {
-  const { base, partnerId, partnerName, env, scopes } = member;
-  const nav: NavGroup[] = GROUPS.map(({ heading, links }) => ({
-    ...(heading && { heading }),
-    items: links
-      .filter(({ scope }) => scopes.includes(scope))
-      .map((link) => ({ href: base + link.path, text: link.text })),
-  })).filter(({ items }) => items.length > 0);
+  const { base, partnerId, partnerName, plan, env, scopes } = member;
+  const groups = GROUPS.filter(({ enterprise }) => !enterprise || plan === 'ENTERPRISE');
+  const nav: NavGroup[] = groups
+    .map(({ heading, links }) => ({
+      ...(heading && { heading }),
+      items: links
+        .filter(({ scope }) => scopes.includes(scope))
+        .map((link) => ({ href: base + link.path, text: link.text })),
+    }))
+    .filter(({ items }) => items.length > 0);
   return (
     <AppLayout
       title={title}
@@ -59,7 +70,12 @@ export function PortalLayout({
       current={base + path}
       lead={lead}
       testMode={env === 'test'}
-      aside={<EnvironmentSwitch env={env} hrefOf={(one) => `/portal/${partnerId}/${one}${path}`} />}
+      aside={
+        <div class="tools">
+          <EnvironmentSwitch env={env} hrefOf={(one) => `/portal/${partnerId}/${one}${path}`} />
+          {action}
+        </div>
+      }
     >
       {children}
     </AppLayout>

@@ -3,6 +3,7 @@ import { MEMBER_PAGES } from '../../../../api/web/portal/pages';
 import { MEMBER_ROLES, type MemberRole, ROLE_SCOPES } from '../../../../shared/domain/roles';
 import type { BrowserSession, VisitedPage } from '../../../support/browser-session';
 import type { Harness, TestPartner } from '../../../support/harness';
+import { insertAgent } from '../../../support/insert-agent';
 import { anonymousSession, PASSWORD, sharedHarnessForPeople } from '../../../support/people';
 import { waitUntil } from '../../../support/wait-until';
 import { insertMember } from '../../../support/staff';
@@ -203,5 +204,51 @@ describe('the first event', () => {
     expect(stored.text).toContain('Tier 1');
     const found = await browser.submit(await browser.get(`${baseOf(partner)}/users`), { userExternalId: 'first-user' });
     expect(found.text).toMatch(/first-user.*Tier 1.*Events\s*1/);
+  });
+});
+
+describe('the pages about agents', () => {
+  async function tree(): Promise<{ root: string; rootKey: string; child: string; childKey: string }> {
+    const root = await insertAgent(mir.ctx.store, partner, { name: 'Orders orchestrator' });
+    const child = await insertAgent(mir.ctx.store, partner, { name: 'Orders bot' }, root);
+    return { root: root.agentId, rootKey: root.apiKey, child: child.agentId, childKey: child.apiKey };
+  }
+
+  it('find an agent by its name and show its path', async () => {
+    const { root, child } = await tree();
+    const { browser } = await loggedInAs('VIEWER');
+    const found = await browser.submit(await browser.get(`${baseOf(partner)}/agents`), { name: 'Orders b' });
+    expect(found.html).toContain(`/agents/view?agent=${child}`);
+    const page = await browser.get(`${baseOf(partner)}/agents/view?agent=${child}`);
+    expect(page.html).toContain(`/agents/view?agent=${root}`);
+    expect(page.text).not.toContain('Stop…');
+  });
+
+  it('stop an agent and everything below it only when its name is typed, and report it', async () => {
+    const { root, rootKey, childKey } = await tree();
+    const { browser } = await loggedInAs('AGENT_MANAGER');
+    const form = await browser.get(`${baseOf(partner)}/agents/stop?agent=${root}`);
+    expect(form.text).toContain('2 agents, of which 2 active');
+    const rejected = await browser.submit(form, { name: 'Orders', action: 'revoke' });
+    expect(rejected.status).toBe(422);
+    expect(rejected.text).toContain('Please fix 2 problems');
+    expect((await mir.client.get('/v1/events', childKey)).status).toBe(200);
+
+    const fields = { name: 'Orders orchestrator', reason: 'Refunds without an order', action: 'revoke' };
+    const report = await browser.submit(rejected, fields);
+    expect(report.path).toContain('/agents/report?kill=');
+    for (const key of [rootKey, childKey]) expect((await mir.client.get('/v1/events', key)).status).toBe(401);
+    const done = await waitForPage(browser, report.path, 'All keys deleted');
+    expect(done.text).toMatch(/2 of 2.*Refunds without an order/);
+    expect(done.headers.get('refresh')).toBeNull();
+  });
+
+  it('suspend instead, which can be undone', async () => {
+    const { root, childKey } = await tree();
+    const { browser } = await loggedInAs('AGENT_MANAGER');
+    const form = await browser.get(`${baseOf(partner)}/agents/stop?agent=${root}`);
+    const page = await browser.submit(form, { name: 'Orders orchestrator', reason: 'checking', action: 'suspend' });
+    expect(page.text).toContain('Suspended');
+    expect((await mir.client.get('/v1/events', childKey)).body.code).toBe('AGENT_SUSPENDED');
   });
 });

@@ -1,0 +1,215 @@
+import type { VNode } from 'preact';
+import { getAgentRoute } from '../../agents/get-agent';
+import { getCascadeRoute } from '../../agents/get-cascade';
+import type { KillPreview } from '../../agents/preview-kill';
+import type { PresentedAgent } from '../../agents/present-agent';
+import type { PresentedCascade } from '../../agents/present-cascade';
+import { revokeDescendantsRoute } from '../../agents/revoke-descendants';
+import { suspendAgentRoute } from '../../agents/suspend-agent';
+import { DataTable, Panel, State } from '../design/app-parts';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Facts } from '../design/text';
+import type { Fields } from '../http/page';
+import { AgentTable } from './agent-parts';
+import { errorsOf } from './form-errors';
+import { type Member, type MemberCall, memberPage } from './member-page';
+import { PortalLayout } from './portal-layout';
+
+const PATH = '/agents';
+const MAX_REASON_LENGTH = 200;
+/** How often the report reloads while the kill is being carried out. */
+const RELOAD_SECONDS = 2;
+
+const countText = (count: number): string => count.toLocaleString('en-GB');
+const agentsText = (count: number): string => (count === 1 ? '1 agent' : `${countText(count)} agents`);
+
+interface Stop {
+  agent: PresentedAgent;
+  preview: KillPreview;
+}
+
+async function stopOf({ call }: MemberCall, agentId: string | undefined): Promise<Stop> {
+  const params = { id: agentId ?? '' };
+  const [agent, preview] = await Promise.all([
+    call<PresentedAgent>(getAgentRoute, { params }),
+    call<KillPreview>(revokeDescendantsRoute, { params, body: { dryRun: true } }),
+  ]);
+  return { agent, preview };
+}
+
+function StopForm({
+  member,
+  stop: { agent, preview },
+  form = {},
+  errors = [],
+}: {
+  member: Member;
+  stop: Stop;
+  form?: Fields;
+  errors?: FormError[];
+}): VNode {
+  const { affected, byStatus, activeLastHour, first, deepest } = preview;
+  const base = member.base + PATH;
+  return (
+    <PortalLayout member={member} title={titleWith(errors, `Stop ${agent.name}`)} path={PATH}>
+      <ErrorSummary errors={errors} />
+      <Panel title="What is affected">
+        <Facts
+          facts={[
+            ['Agents', `${agentsText(affected)}, of which ${countText(byStatus.ACTIVE ?? 0)} active`],
+            ['Active in the last hour', countText(activeLastHour)],
+            deepest !== null && deepest > agent.depth ? ['Levels below', String(deepest - agent.depth)] : null,
+            ['Not affected', 'Agents above and beside this one, and your API keys'],
+          ]}
+        />
+      </Panel>
+      <Panel>
+        <Form action={`${base}/stop`} hidden={{ agent: agent.agentId }}>
+          <Field
+            name="reason"
+            label="Reason"
+            hint="For the report and the audit log."
+            maxLength={MAX_REASON_LENGTH}
+            value={form['reason'] ?? ''}
+            errors={errors}
+          />
+          <Field
+            name="name"
+            label={`Type ${agent.name} to confirm`}
+            hint="Revoking is permanent: the keys never work again. Suspending can be undone."
+            autocomplete="off"
+            value={form['name'] ?? ''}
+            errors={errors}
+          />
+          <Actions>
+            <Button kind="danger" name="action" value="revoke">
+              {`Revoke ${agentsText(affected)}`}
+            </Button>
+            <Button kind="plain" name="action" value="suspend">
+              Suspend instead
+            </Button>
+            <ButtonLink href={`${base}/view?agent=${agent.agentId}`} plain>
+              Cancel
+            </ButtonLink>
+          </Actions>
+        </Form>
+      </Panel>
+      {first.length > 0 && (
+        <Panel title={first.length < affected ? `The first ${first.length}` : 'These agents'} flush>
+          <AgentTable caption="Affected agents" base={base} agents={first} />
+        </Panel>
+      )}
+    </PortalLayout>
+  );
+}
+
+export const stopAgentPage = memberPage({
+  method: 'GET',
+  path: `${PATH}/stop`,
+  scope: 'agents:manage-all',
+  handle: async (page) => ({ html: <StopForm member={page.member} stop={await stopOf(page, page.query['agent'])} /> }),
+});
+
+/** Does not need a recent log-in: at night, each further step costs time in which the agents act. */
+export const stopAgent = memberPage({
+  method: 'POST',
+  path: `${PATH}/stop`,
+  scope: 'agents:manage-all',
+  handle: async (page) => {
+    const { member, call, form } = page;
+    const params = { id: form['agent'] ?? '' };
+    const agent = await call<PresentedAgent>(getAgentRoute, { params });
+    const reason = (form['reason'] ?? '').trim();
+    const errors: FormError[] = [
+      ...(reason === '' ? [{ field: 'reason', message: 'Enter a reason.' }] : []),
+      ...((form['name'] ?? '').trim() === agent.name
+        ? []
+        : [{ field: 'name', message: `Type the name exactly: ${agent.name}` }]),
+    ];
+    try {
+      if (errors.length === 0 && form['action'] === 'suspend') {
+        await call(suspendAgentRoute, { params, body: { reason, includeDescendants: true } });
+        return { redirect: `${member.base}${PATH}/view?agent=${agent.agentId}` };
+      }
+      if (errors.length === 0) {
+        const { cascadeId } = await call<{ cascadeId: string }>(revokeDescendantsRoute, { params, body: { reason } });
+        return { redirect: `${member.base}${PATH}/report?kill=${cascadeId}` };
+      }
+    } catch (error) {
+      errors.push(...errorsOf(error, {}));
+    }
+    const stop = await stopOf(page, agent.agentId);
+    return { status: 422, html: <StopForm member={member} stop={stop} form={form} errors={errors} /> };
+  },
+});
+
+const exactTime = (at: string | null): string => (at === null ? 'Not yet' : `${at.replace('T', ' ').slice(0, 23)} UTC`);
+
+function Report({ member, kill, agent }: { member: Member; kill: PresentedCascade; agent: PresentedAgent }): VNode {
+  const { status, affected, revoked, parked, receivers } = kill;
+  const isDone = status === 'CLOSED';
+  return (
+    <PortalLayout
+      member={member}
+      title={kill.effectiveAt === null ? `Stopping ${agent.name}` : `${agent.name} is stopped`}
+      path={PATH}
+      lead={
+        isDone ? 'This page has a permanent address and prints well.' : 'This page reloads until every key is deleted.'
+      }
+    >
+      <Panel title="What happened">
+        <Facts
+          facts={[
+            [
+              'State',
+              isDone ? (
+                <State kind="ended">All keys deleted</State>
+              ) : (
+                <State kind="pending">Keys rejected, being deleted</State>
+              ),
+            ],
+            ['In force since', exactTime(kill.effectiveAt)],
+            [
+              'Agents revoked',
+              affected === null ? countText(revoked) : `${countText(revoked)} of ${countText(affected)}`,
+            ],
+            parked > 0 ? ['Not deleted yet', `${agentsText(parked)}. Their keys are already rejected.`] : null,
+            ['Reason', kill.reason ?? 'None'],
+            ['Ordered', exactTime(kill.createdAt)],
+            ['Completed', exactTime(kill.closedAt)],
+            ['Your receivers', receivers.length === 0 ? 'None' : exactTime(kill.containedAt)],
+            ['Kill ID', <code>{kill.cascadeId}</code>],
+            kill.auditFrom === null ? null : ['Audit entries', `${kill.auditFrom} to ${kill.auditTo}`],
+          ]}
+        />
+      </Panel>
+      {receivers.length > 0 && (
+        <Panel title="Receivers" flush>
+          <DataTable
+            caption="Receivers"
+            columns={[{ text: 'Receiver' }, { text: 'Acknowledged' }, { text: 'Last error' }]}
+            rows={receivers.map(({ receiverId, url, acknowledgedAt, lastError }) => ({
+              key: receiverId,
+              cells: [new URL(url).host, exactTime(acknowledgedAt), lastError?.code ?? 'None'],
+            }))}
+          />
+        </Panel>
+      )}
+    </PortalLayout>
+  );
+}
+
+export const killReportPage = memberPage({
+  method: 'GET',
+  path: `${PATH}/report`,
+  scope: 'agents:read',
+  handle: async ({ member, call, query }) => {
+    const kill = await call<PresentedCascade>(getCascadeRoute, { params: { id: query['kill'] ?? '' } });
+    const agent = await call<PresentedAgent>(getAgentRoute, { params: { id: kill.agentId } });
+    return {
+      // Works without scripts.
+      headers: kill.status === 'CLOSED' ? {} : { Refresh: String(RELOAD_SECONDS) },
+      html: <Report member={member} kill={kill} agent={agent} />,
+    };
+  },
+});

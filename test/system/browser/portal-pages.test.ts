@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { Page } from 'puppeteer-core';
+import { describeInBrowser, faultsOf, openTab, press } from '../../support/chromium';
+import type { Harness } from '../../support/harness';
+import { PASSWORD, sharedHarnessForPeople } from '../../support/people';
+import { insertMember, invite } from '../../support/staff';
+import { anEvent } from '../../support/builders';
+import { insertAgent } from '../../support/insert-agent';
+import { waitUntil } from '../../support/wait-until';
+
+let h: Harness;
+
+describeInBrowser('the portal of a partner in a browser', () => {
+  beforeAll(async () => {
+    h = await sharedHarnessForPeople();
+  });
+  afterAll(() => h.close());
+
+  const heading = (page: Page) => page.$eval('h1', ({ textContent }) => textContent);
+  const expectNoFaults = async (page: Page, name: string): Promise<void> =>
+    expect(await faultsOf(page, name)).toEqual([]);
+
+  it('leads from the first key to the first event, without scripts', async () => {
+    const { partnerId } = await h.partner({ name: 'Harbour Market' });
+    const { email } = await insertMember(h, partnerId, 'ADMINISTRATOR');
+    const page = await openTab({ scripts: false, ip: '10.2.0.9' });
+    await page.goto(`${h.url}/portal/login`);
+    await page.type('#email', email);
+    await page.type('#password', PASSWORD);
+    await press(page, 'Log in');
+    await press(page, 'Open');
+    expect(await heading(page)).toBe('Overview');
+    await press(page, 'Test');
+    await expectNoFaults(page, 'portal-overview-empty');
+    await press(page, 'Live');
+    await press(page, 'API keys');
+    await press(page, 'Create an API key');
+    await expectNoFaults(page, 'portal-new-key');
+    await press(page, 'Create the key');
+    await expectNoFaults(page, 'portal-new-key-errors');
+    await page.type('#name', 'Checkout service');
+    await press(page, 'Create the key');
+    await expectNoFaults(page, 'portal-created-key');
+    const key = await page.$eval('#api-key', ({ textContent }) => textContent!);
+
+    await press(page, 'Send a first event');
+    await expectNoFaults(page, 'portal-first-event');
+    await press(page, 'Send the event');
+    await page.waitForFunction(() => document.querySelector('h1')?.textContent === 'The event is stored');
+    await expectNoFaults(page, 'portal-event-stored');
+
+    await h.client.post('/v1/events', key, { events: [anEvent(), { ...anEvent(), eventType: 'mir.nonsense' }] });
+    await waitUntil('the rejection is recorded', async () => {
+      await page.goto(`${h.url}/portal/${partnerId}/live/rejections`);
+      return (await page.$('main table')) !== null;
+    });
+    await expectNoFaults(page, 'portal-rejections');
+    await invite(h, partnerId, 'DEVELOPER');
+    for (const path of ['', '/keys', '/members', '/members/invite', '/usage', '/users']) {
+      await page.goto(`${h.url}/portal/${partnerId}/live${path}`);
+      await expectNoFaults(page, `portal-page${path.replaceAll('/', '-')}`);
+    }
+    await page.browserContext().close();
+  });
+
+  it('stops an agent on a phone with three taps and a typed confirmation, without scripts', async () => {
+    const partner = await h.partner({ name: 'Harbour Market' });
+    const { email } = await insertMember(h, partner.partnerId, 'AGENT_MANAGER');
+    const root = await insertAgent(h.ctx.store, partner, { name: 'Orders bot' });
+    await insertAgent(h.ctx.store, partner, { name: 'Refund assistant' }, root);
+    const page = await openTab({ scripts: false, ip: '10.2.0.10' });
+    await page.goto(`${h.url}/portal/login`);
+    await page.type('#email', email);
+    await page.type('#password', PASSWORD);
+    await press(page, 'Log in');
+    await page.goto(`${h.url}/portal/${partner.partnerId}/live/agents`);
+    await expectNoFaults(page, 'portal-agents');
+    await press(page, 'Orders bot');
+    await expectNoFaults(page, 'portal-agent');
+    await press(page, 'Stop…');
+    await expectNoFaults(page, 'portal-stop-agent');
+    await page.type('#reason', 'Refunds without an order');
+    await page.type('#name', 'Orders bot');
+    await press(page, 'Revoke 2 agents');
+    expect(await heading(page)).toBe('Orders bot is stopped');
+    await page.waitForFunction(() => document.body.textContent?.includes('All keys deleted'));
+    await expectNoFaults(page, 'portal-kill-report');
+    await page.browserContext().close();
+  });
+});
