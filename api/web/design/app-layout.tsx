@@ -3,7 +3,7 @@ import { icon } from './assets';
 import { Document, Footer, LoggedInAs } from './layout';
 
 /** A link in the navigation of the portal or console. */
-export interface NavItem {
+interface NavItem {
   href: string;
   text: string;
   /** Number of things that need attention. Not shown if it is 0. */

@@ -12,7 +12,7 @@ const TOP = 16;
 const FOOT = 22;
 const LEFT = 46;
 const LINES = 3;
-/** Every so many bars, the label is shown below. */
+/** The label of every sixth bar is shown below it. */
 const LABELED = 6;
 
 /** Returns the smallest round number that is at least `count` and can be divided into the lines of the grid. */

@@ -41,6 +41,8 @@ export interface MemberPage {
   scope: Scope;
   /** The page is for a change that needs a recent log-in. Members who logged in earlier confirm their password first. */
   recentLogIn?: true;
+  /** Where a form that was posted too late is filled in again, if not at `path`. */
+  formPath?: string;
   handle: (call: MemberCall) => Promise<PageResponse> | PageResponse;
 }
 
@@ -72,7 +74,14 @@ async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
  * Declares a page for members of a partner. An account that is not a member gets 404, so that it does not learn which
  * partners exist, and a member whose role lacks the scope gets 403. List it in `api/web/portal/pages.ts`.
  */
-export function memberPage({ path, scope, recentLogIn, handle, method }: MemberPage): Page & { scope: Scope } {
+export function memberPage({
+  path,
+  formPath = path,
+  scope,
+  recentLogIn,
+  handle,
+  method,
+}: MemberPage): Page & { scope: Scope } {
   const page = staffPage({
     method,
     path: `/portal/:partnerId/:env${path}`,
@@ -85,7 +94,7 @@ export function memberPage({ path, scope, recentLogIn, handle, method }: MemberP
         );
       }
       if (recentLogIn && !isRecent(call.staff.confirmedAt.getTime())) {
-        return { redirect: `/portal/confirm?next=${encodeURIComponent(member.base + path)}` };
+        return { redirect: `/portal/confirm?next=${encodeURIComponent(member.base + formPath)}` };
       }
       const { ctx, admit, requestId, log, ip } = call;
       return handle({

@@ -193,6 +193,7 @@ export const invite = memberPage({
 export const withdrawInvitation = memberPage({
   method: 'POST',
   path: `${PATH}/withdraw`,
+  formPath: PATH,
   scope: 'members:manage',
   recentLogIn: true,
   handle: async ({ member, call, form }) => {
@@ -249,6 +250,7 @@ function Change({
 export const changeMemberPage = memberPage({
   method: 'GET',
   path: `${PATH}/change`,
+  formPath: PATH,
   scope: 'members:manage',
   recentLogIn: true,
   handle: async (page) => ({
@@ -259,6 +261,7 @@ export const changeMemberPage = memberPage({
 export const changeMember = memberPage({
   method: 'POST',
   path: `${PATH}/change`,
+  formPath: PATH,
   scope: 'members:manage',
   recentLogIn: true,
   handle: async (page) => {

@@ -47,8 +47,8 @@ function concernsOf(base: string, keys: Keys, webhooks: Webhooks): Concern[] {
             Failing since <RelativeTime at={new Date(failingSince!)} />
           </>
         ),
-        href: '/guide#webhooks',
-        action: 'What to do',
+        href: `${base}/webhooks/view?webhook=${webhookId}`,
+        action: 'Open',
       })),
     ...keys
       .filter((key) => expiring(key, nowMs))

@@ -1,4 +1,5 @@
 import { agentPage, agentsPage, findAgentsPage } from './agents';
+import { createWebhookPage, deleteWebhook, deleteWebhookPage, newWebhookPage } from './change-webhooks';
 import { confirmLogIn, confirmLogInPage } from './confirm';
 import { eventSentPage, sendEvent, sendEventPage } from './first-event';
 import { createKeyPage, keysPage, newKeyPage, revokeKey, revokeKeyPage } from './keys';
@@ -8,6 +9,7 @@ import { rejectionsPage } from './rejections';
 import { killReportPage, stopAgent, stopAgentPage } from './stop-agent';
 import { usagePage } from './usage';
 import { findUser, usersPage } from './users';
+import { resendDelivery, testWebhook, webhookPage, webhooksPage } from './webhooks';
 
 /** The pages about one environment of a partner, each with the scope that the member's role needs. */
 export const MEMBER_PAGES = [
@@ -35,6 +37,14 @@ export const MEMBER_PAGES = [
   withdrawInvitation,
   changeMemberPage,
   changeMember,
+  webhooksPage,
+  newWebhookPage,
+  createWebhookPage,
+  webhookPage,
+  testWebhook,
+  resendDelivery,
+  deleteWebhookPage,
+  deleteWebhook,
   usagePage,
 ];
 

@@ -18,6 +18,7 @@ const GROUPS: readonly { heading?: string; enterprise?: true; links: readonly Li
       { path: '/first-event', text: 'Send an event', scope: 'events:write' },
       { path: '/rejections', text: 'Rejections', scope: 'events:read' },
       { path: '/users', text: 'Users', scope: 'resolve:read' },
+      { path: '/webhooks', text: 'Webhooks', scope: 'webhooks:read' },
     ],
   },
   {

@@ -41,7 +41,7 @@ describeInBrowser('the portal of a partner in a browser', () => {
     await page.type('#name', 'Checkout service');
     await press(page, 'Create the key');
     await expectNoFaults(page, 'portal-created-key');
-    const key = await page.$eval('#api-key', ({ textContent }) => textContent!);
+    const key = await page.$eval('#api-key', ({ textContent }) => textContent);
 
     await press(page, 'Send a first event');
     await expectNoFaults(page, 'portal-first-event');
@@ -56,7 +56,7 @@ describeInBrowser('the portal of a partner in a browser', () => {
     });
     await expectNoFaults(page, 'portal-rejections');
     await invite(h, partnerId, 'DEVELOPER');
-    for (const path of ['', '/keys', '/members', '/members/invite', '/usage', '/users']) {
+    for (const path of ['', '/keys', '/members', '/members/invite', '/usage', '/users', '/webhooks', '/webhooks/new']) {
       await page.goto(`${h.url}/portal/${partnerId}/live${path}`);
       await expectNoFaults(page, `portal-page${path.replaceAll('/', '-')}`);
     }

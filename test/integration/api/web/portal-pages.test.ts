@@ -4,7 +4,8 @@ import { MEMBER_ROLES, type MemberRole, ROLE_SCOPES } from '../../../../shared/d
 import type { BrowserSession, VisitedPage } from '../../../support/browser-session';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
-import { anonymousSession, PASSWORD, sharedHarnessForPeople } from '../../../support/people';
+import { anonymousSession, PASSWORD, startHarnessForPeople } from '../../../support/people';
+import { startWebhookReceiver, type WebhookReceiver } from '../../../support/webhook-receiver';
 import { waitUntil } from '../../../support/wait-until';
 import { insertMember } from '../../../support/staff';
 
@@ -12,7 +13,7 @@ let mir: Harness;
 let partner: TestPartner;
 let foreign: TestPartner;
 beforeAll(async () => {
-  mir = await sharedHarnessForPeople();
+  mir = await startHarnessForPeople({ env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' } });
   partner = await mir.partner({ name: 'Harbour Market' });
   foreign = await mir.partner({ name: 'Quay Forum' });
 });
@@ -250,5 +251,38 @@ describe('the pages about agents', () => {
     const page = await browser.submit(form, { name: 'Orders orchestrator', reason: 'checking', action: 'suspend' });
     expect(page.text).toContain('Suspended');
     expect((await mir.client.get('/v1/events', childKey)).body.code).toBe('AGENT_SUSPENDED');
+  });
+});
+
+describe('the pages about webhooks', () => {
+  let receiver: WebhookReceiver;
+  beforeAll(async () => {
+    receiver = await startWebhookReceiver();
+  });
+  afterAll(() => receiver.close());
+
+  it('add an endpoint, send it a test message, and show and repeat the delivery', async () => {
+    const url = receiver.urlOf('/portal');
+    const { browser } = await loggedInAs('DEVELOPER');
+    const created = await browser.submit(await browser.get(`${baseOf(partner)}/webhooks/new`), { url });
+    expect(created.root.querySelector('#secret')!.text).toMatch(/^whsec_/);
+    const open = created.root.querySelector('main .actions a')!.getAttribute('href')!;
+    const action = `${baseOf(partner)}/webhooks`;
+    const tested = await browser.submit(await browser.get(open), {}, { action: `${action}/test` });
+    expect(tested.text).toContain('A test message is on its way');
+    const delivered = await waitForPage(browser, open, 'Delivered');
+    await browser.submit(delivered, {}, { action: `${action}/resend` });
+    await waitUntil('the message arrives twice', () => receiver.received.length >= 2);
+    const deletion = await browser.get(open.replace('/view', '/delete'));
+    const done = await browser.submit(deletion, {});
+    expect(done.text).toContain('The endpoint is deleted');
+    expect((await browser.get(open)).status).toBe(404);
+  });
+
+  it('say what is wrong with an address', async () => {
+    const { browser } = await loggedInAs('DEVELOPER');
+    const page = await browser.submit(await browser.get(`${baseOf(partner)}/webhooks/new`), { url: 'nowhere' });
+    expect(page.status).toBe(422);
+    expect(page.text).toContain('Please fix 1 problem');
   });
 });
