@@ -1,26 +1,13 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { z } from 'zod';
-import { messageOf } from '../../shared/errors';
-import { failureOf } from './error-facts';
 import { readJson, writePrivateJson } from './private-file';
+import { type Cli, runCli } from './run-cli';
 
-const CLI_TIMEOUT_MS = 60_000;
 const CHECK_TIMEOUT_MS = 10_000;
 const UNAUTHORIZED = 401;
 const CREATE = ['partners', 'create', '--name', 'Demo shop', '--website', 'https://demo.example'];
 // Includes the origin from the Partner Guide, so the guide's examples work with the demo key.
-const TERMS = [
-  '--contact-email',
-  'demo@demo.example',
-  '--plan',
-  'ENTERPRISE',
-  '--origin',
-  'https://harbour.example',
-  '--json',
-];
+const TERMS = ['--contact-email', 'demo@demo.example', '--plan', 'ENTERPRISE', '--origin', 'https://harbour.example'];
 
 const DemoPartner = z.object({ partnerId: z.string(), liveApiKey: z.string(), testApiKey: z.string() });
 export type DemoPartner = z.infer<typeof DemoPartner>;
@@ -28,9 +15,7 @@ export type DemoPartner = z.infer<typeof DemoPartner>;
 interface Options {
   dataDir: string;
   url: string;
-  /** Path of the compiled CLI. */
-  cli: string;
-  env: NodeJS.ProcessEnv;
+  cli: Cli;
 }
 
 /** Returns the demo partner, creating it through the CLI if it does not exist in the database. */
@@ -39,20 +24,9 @@ export async function demoPartner(options: Options): Promise<DemoPartner> {
   const kept = readJson(file, DemoPartner);
   // If the same data folder is used with a different MONGO_URL, the API does not recognize the saved keys.
   if (kept !== null && (await isKnown(options.url, kept.liveApiKey))) return kept;
-  const created = await create(options);
+  const created = DemoPartner.parse(await runCli(options.cli, [...CREATE, ...TERMS]));
   writePrivateJson(file, created);
   return created;
-}
-
-async function create({ cli, env }: Options): Promise<DemoPartner> {
-  if (!existsSync(cli)) throw new Error(`${cli} does not exist; run "npm run build" first`);
-  try {
-    const options = { env, timeout: CLI_TIMEOUT_MS };
-    const { stdout } = await promisify(execFile)(process.execPath, [cli, ...CREATE, ...TERMS], options);
-    return DemoPartner.parse(JSON.parse(stdout.slice(stdout.indexOf('{'), stdout.lastIndexOf('}') + 1)));
-  } catch (error) {
-    throw new Error(failureOf(error).stderr || messageOf(error), { cause: error });
-  }
 }
 
 async function isKnown(url: string, apiKey: string): Promise<boolean> {

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { supervise, type SupervisedChild } from './child';
 import { demoPartner, type DemoPartner } from './demo-partner';
+import { inviteFirstOperator } from './first-operator';
 import { messageOf } from '../../shared/errors';
 import { tryLock } from './lock';
 import { apiEnv, dataDirOf, localSettings, type LocalSettings, urlsOf, workerEnv } from './settings';
@@ -103,18 +104,25 @@ async function announce(
     workerUrls,
     startedAt: new Date().toISOString(),
   });
-  const partner = await demoPartner({ dataDir, url, cli: programs.cli, env }).catch(
-    (error: unknown): DemoPartner | null => {
-      print(`Warning: could not create the demo partner: ${messageOf(error)}`);
-      return null;
-    },
-  );
+  const cli = { path: programs.cli, env };
+  const warn = (what: string, error: unknown): null => {
+    print(`Warning: could not ${what}: ${messageOf(error)}`);
+    return null;
+  };
+  const [partner, isInvited] = await Promise.all([
+    demoPartner({ dataDir, url, cli }).catch((error: unknown): DemoPartner | null =>
+      warn('create the demo partner', error),
+    ),
+    // With SMTP, the invitation would leave this machine.
+    env['SMTP_URL'] ? false : inviteFirstOperator(cli).catch((error: unknown) => warn('invite an operator', error)),
+  ]);
   const { mongo, redis } = stores;
   const adminToken = given['ADMIN_TOKEN']
     ? 'ADMIN_TOKEN from the environment'
     : `ADMIN_TOKEN in ${join(dataDir, 'secrets.json')}`;
   const workers = workerUrls.length;
-  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers, adminToken, partner, color }));
+  const isOperatorInvited = isInvited === true;
+  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers, adminToken, isOperatorInvited, partner, color }));
 }
 
 function urlOf(dataDir: string, pid: number): string {

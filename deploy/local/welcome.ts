@@ -9,6 +9,8 @@ interface Facts {
   workers: number;
   /** Where the operator finds the admin token. */
   adminToken: string;
+  /** Whether the outbox contains an invitation for the first operator. */
+  isOperatorInvited: boolean;
   partner: DemoPartner | null;
   color: boolean;
 }
@@ -26,9 +28,10 @@ export function welcome(facts: Facts): string {
     `  ${label('Redis')}${facts.redis}`,
     `  ${label('workers')}${facts.workers}`,
     `  ${label('metrics')}${facts.metricsUrl}`,
-    `  ${label('partners')}${facts.url}/guide (API: ${facts.url}/docs)`,
+    `  ${label('partners')}${facts.url}/partners (guide: ${facts.url}/guide, API: ${facts.url}/docs)`,
     `  ${label('people')}${facts.url}/signup (emails: ${facts.url}/outbox)`,
-    `  ${label('operator')}${facts.url}/admin/login (${facts.adminToken})`,
+    `  ${label('operator')}${facts.url}/console${facts.isOperatorInvited ? ' (first accept the invitation in the emails)' : ''}`,
+    `  ${label('queues')}${facts.url}/admin/login (${facts.adminToken})`,
     ...(facts.partner === null ? [] : firstSteps(facts.url, facts.partner, label, (text) => style(1, text))),
     '',
     '  Press Ctrl-C to stop. Your data is kept.',

@@ -9,6 +9,7 @@ const facts = {
   mongo: 'MongoDB 8',
   redis: 'Valkey 8',
   workers: 1,
+  isOperatorInvited: true,
   adminToken: 'ADMIN_TOKEN as given',
   color: false,
 };
@@ -29,6 +30,15 @@ describe('welcome', () => {
     expect(calls).toHaveLength(2);
     for (const call of calls)
       expect(call).toMatch(/^curl -s http:\/\/localhost:4000\/v1\/.* -H 'x-api-key: mir_test_one'/);
+  });
+
+  it('says that the first operator is invited, until the invitation is accepted', () => {
+    const operatorLine = (isOperatorInvited: boolean): string =>
+      welcome({ ...facts, isOperatorInvited, partner })
+        .split('\n')
+        .find((line) => line.startsWith('  operator'))!;
+    expect(operatorLine(true)).toContain('/console (first accept the invitation in the emails)');
+    expect(operatorLine(false)).toMatch(/\/console$/);
   });
 
   it('does not show any keys or calls if there is no demo partner', () => {

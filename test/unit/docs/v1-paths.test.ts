@@ -41,6 +41,7 @@ const documents: [string, string][] = [
       redis: 'Valkey 8',
       workers: 1,
       adminToken: 'ADMIN_TOKEN as given',
+      isOperatorInvited: true,
       partner: { partnerId: 'prt_1', liveApiKey: 'mir_live_one', testApiKey: 'mir_test_one' },
       color: false,
     }),
