@@ -7,6 +7,8 @@ import { addressesOf, listenOnEach, metricsListener } from '../shared/process/li
 import { runProcess, type Running } from '../shared/process/lifecycle';
 import { createApp } from './app';
 import { type ApiContext, createApiContext } from './context';
+import { guideOf } from './web/guide/guide-page';
+import { runbook } from './web/runbook/runbook-page';
 import { closeServer, disableKeepAliveWhileDraining } from './http/drain';
 
 /** Longer than the usual idle timeout of load balancers (60 s), so that they close idle connections first. */
@@ -27,11 +29,18 @@ async function preparePagesForPeople({ auth, config, log }: ApiContext): Promise
   await auth.preload().catch((error: unknown) => log.warn({ err: messageOf(error) }, 'account library not loaded'));
 }
 
+/** Renders the guide and the runbook, which blocks the process for up to a quarter of a second, before the first request. */
+function prepareDocuments(ctx: ApiContext): void {
+  guideOf(ctx);
+  runbook();
+}
+
 async function startApi(config: Config): Promise<Running> {
   const runtime = await openRuntime(config, 'api');
   try {
     const ctx = await createApiContext(runtime);
     await preparePagesForPeople(ctx);
+    prepareDocuments(ctx);
     const addresses = addressesOf(config.bindAddress);
     const { servers, port } = await listenOnEach(addresses, createApp(ctx), config.port, 'PORT');
     const metricsPage = metricsListener(ctx.metrics.registry, ctx.log);

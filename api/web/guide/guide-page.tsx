@@ -15,7 +15,8 @@ const FOUND = 302;
 /** Caches rendered guides by catalog. A process uses a single catalog for its lifetime. */
 const rendered = new WeakMap<Catalog, Rendered>();
 
-function guideOf({ catalog, config }: Pick<ApiContext, 'catalog' | 'config'>): Rendered {
+/** Returns the rendered guide. Renders it once. */
+export function guideOf({ catalog, config }: Pick<ApiContext, 'catalog' | 'config'>): Rendered {
   let guide = rendered.get(catalog);
   if (!guide) rendered.set(catalog, (guide = renderGuide(catalog, config.publicUrl)));
   return guide;

@@ -1,4 +1,5 @@
 import MarkdownIt from 'markdown-it';
+import { highlight } from './highlight';
 
 /** First-column headings of the tables whose rows get anchors, such as `/guide#RATE_LIMITED`. */
 const ANCHORED = new Set(['code', 'type']);
@@ -30,8 +31,8 @@ const idOf = (text: string): string =>
     .replace(/^-|-$/g, '');
 
 /**
- * Returns a renderer that adds anchors to headings and table rows, makes wide blocks scrollable by keyboard, and
- * appends each heading to `headings`.
+ * Returns a renderer that adds anchors to headings and table rows, highlights code, makes wide blocks scrollable
+ * by keyboard, and appends each heading to `headings`.
  */
 function createRenderer(headings: Heading[], { languages }: RenderOptions): InstanceType<typeof MarkdownIt> {
   const markdown = new MarkdownIt({ html: false, linkify: false });
@@ -43,7 +44,8 @@ function createRenderer(headings: Heading[], { languages }: RenderOptions): Inst
     const { content, info } = tokens[index]!;
     const [language = '', role = ''] = info.trim().split(' ');
     const attribute = language ? ` data-language="${escapeHtml(language)}"` : '';
-    const pre = `<pre tabindex="0"${attribute}><code>${escapeHtml(content)}</code></pre>\n`;
+    const code = highlight(content, language) ?? escapeHtml(content);
+    const pre = `<pre tabindex="0"${attribute}><code>${code}</code></pre>\n`;
     const name = languages?.[language];
     if (!name || role) return pre;
     return `<details${language === 'sh' ? ' open' : ''}><summary>${name}</summary>${pre}</details>\n`;

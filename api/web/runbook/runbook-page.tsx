@@ -19,7 +19,7 @@ const ALERT_LEVEL = 2;
 let rendered: Rendered | undefined;
 
 /** Returns the rendered runbook. Reads the file once. */
-function runbook(): Rendered {
+export function runbook(): Rendered {
   if (rendered) return rendered;
   const text = readFileSync(FILE, 'utf8')
     .replace(TITLE, '')

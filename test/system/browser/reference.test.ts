@@ -39,6 +39,31 @@ describeInBrowser('guide, runbook and reference in a browser', () => {
     expect(browserErrors).toEqual([]);
   });
 
+  it('scrolls long lines of code inside their frame, by keyboard, and colors the code', async () => {
+    const { page } = await openWatchedTab();
+    await page.goto(`${h.url}/guide`);
+    for (const view of VIEWS) {
+      await show(page, view);
+      const outside = await page.$$eval(
+        'pre',
+        (blocks) =>
+          blocks.filter((block) => block.getBoundingClientRect().right > document.documentElement.clientWidth).length,
+      );
+      expect(outside).toBe(0);
+    }
+    await show(page, VIEWS[0]!);
+    const wide = await page.evaluateHandle(() =>
+      [...document.querySelectorAll('pre')].find(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)!,
+    );
+    await wide.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction((block) => block.scrollLeft > 0, {}, wide);
+    const colors = await wide.evaluate((block) => [
+      ...new Set([...block.querySelectorAll('[class^=code-]')].map((part) => getComputedStyle(part).color)),
+    ]);
+    expect(colors.length).toBeGreaterThan(1);
+  });
+
   it('opens the API reference without sending requests to other origins', async () => {
     const { page, browserErrors, requestedUrls } = await openWatchedTab();
     await page.goto(`${h.url}/docs`, { waitUntil: 'networkidle0' });

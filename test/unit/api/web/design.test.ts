@@ -30,7 +30,8 @@ describe('page design', () => {
     const backgrounds = [color('background'), color('panel')];
     const series = [1, 2, 3, 4].map((n) => color(`series-${n}`));
 
-    it.each(['ink', 'soft', 'accent', 'warning', 'danger'])(
+    const code = ['keyword', 'string', 'number', 'name'].map((name) => `code-${name}`);
+    it.each(['ink', 'soft', 'accent', 'warning', 'danger', ...code])(
       'gives %s text a contrast ratio of at least 7:1 on background and panel',
       (name) => {
         for (const background of backgrounds) expect(contrast(color(name), background)).toBeGreaterThanOrEqual(7);
