@@ -1,24 +1,46 @@
 import type { VNode } from 'preact';
 import { Actions, ButtonLink } from './design/form';
+import { Beside } from './design/beside';
 import { Layout } from './design/layout';
 import { Columns, Heading, Marks } from './design/text';
 import { page } from './http/page';
 
+function WhoSeesIt(): VNode {
+  return (
+    <section>
+      <h2>Who sees it</h2>
+      <Marks
+        items={[
+          'The platform that reported an event sees every detail of it',
+          'A platform you connect sees your totals: how many events you have, on how many platforms, and how long and how recent your history is',
+          'The operator of this MIR server can read everything it stores',
+        ]}
+      />
+    </section>
+  );
+}
+
 function Home({ signedIn }: { signedIn: boolean }): VNode {
   return (
-    <Layout title="Your participation history">
-      <Heading>Your participation history</Heading>
-      <p>
-        Shops, forums and marketplaces report to MIR what happens on their platforms, such as a completed purchase or a
-        posted review. You decide which of your accounts to connect. Each platform you connect sees totals across all
-        connected accounts.
-      </p>
-      <Actions>
-        <ButtonLink href={signedIn ? '/account' : '/signup'}>{signedIn ? 'Go to your account' : 'Sign up'}</ButtonLink>
-        <ButtonLink href={signedIn ? '/link' : '/login'} plain>
-          {signedIn ? 'Enter a code' : 'Log in'}
-        </ButtonLink>
-      </Actions>
+    <Layout title="Your participation history" beside>
+      <div class="panel hero">
+        <Beside summary={<WhoSeesIt />}>
+          <Heading>Your participation history</Heading>
+          <p>
+            Shops, forums and marketplaces report to MIR what happens on their platforms, such as a completed purchase
+            or a posted review. You decide which of your accounts to connect. Each platform you connect sees totals
+            across all connected accounts.
+          </p>
+          <Actions>
+            <ButtonLink href={signedIn ? '/account' : '/signup'}>
+              {signedIn ? 'Go to your account' : 'Sign up'}
+            </ButtonLink>
+            <ButtonLink href={signedIn ? '/link' : '/login'} plain>
+              {signedIn ? 'Enter a code' : 'Log in'}
+            </ButtonLink>
+          </Actions>
+        </Beside>
+      </div>
       <Columns>
         <section>
           <h2>What MIR stores</h2>
@@ -26,16 +48,6 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
             items={[
               'Each event a platform reports: its type, time, weight and metadata, stored under a code made from your user ID on that platform',
               'If you sign up: your email address, a hash of your password, your logins, and which accounts you connected or declined to connect',
-            ]}
-          />
-        </section>
-        <section>
-          <h2>Who sees it</h2>
-          <Marks
-            items={[
-              'The platform that reported an event sees every detail of it',
-              'A platform you connect sees your totals: how many events you have, on how many platforms, and how long and how recent your history is',
-              'The operator of this MIR server can read everything it stores',
             ]}
           />
         </section>
@@ -60,7 +72,7 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
           />
         </section>
       </Columns>
-      <p>
+      <p class="quiet">
         Do you run a platform? Read the <a href="/guide">Partner Guide</a> and the <a href="/docs">API reference</a>.
       </p>
     </Layout>

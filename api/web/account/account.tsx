@@ -1,6 +1,8 @@
 import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
-import { ButtonLink } from '../design/form';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
+import { Actions, ButtonLink } from '../design/form';
 import { Chart } from '../design/chart';
 import { Layout } from '../design/layout';
 import { Strata } from '../design/strata';
@@ -39,17 +41,40 @@ function Accounts({ label, accounts, empty }: { label: string; accounts: MyAccou
   return <Records label={label} records={records} />;
 }
 
-function History({ history: { signals } }: { history: MyHistory }): VNode {
+/** The totals that connected platforms see. */
+function Summary({ history: { signals } }: { history: MyHistory }): VNode {
   const { eventCount, partnerCount, recency, history, tier } = signals;
   return (
-    <Facts
-      facts={[
-        ['Events', <Num>{eventCount}</Num>],
-        ['Platforms', <Num>{partnerCount}</Num>],
-        history.firstEventAt === null ? null : ['First event', <Day at={new Date(history.firstEventAt)} />],
-        recency.lastEventAt === null ? null : ['Last event', <Day at={new Date(recency.lastEventAt)} />],
-        ['Depth', <Strata tier={tier} />],
-      ]}
+    <Panel title="Your history">
+      <Facts
+        facts={[
+          ['Events', <Num>{eventCount}</Num>],
+          ['Platforms', <Num>{partnerCount}</Num>],
+          history.firstEventAt === null ? null : ['First event', <Day at={new Date(history.firstEventAt)} />],
+          recency.lastEventAt === null ? null : ['Last event', <Day at={new Date(recency.lastEventAt)} />],
+          ['Depth', <Strata tier={tier} />],
+        ]}
+      />
+      <p class="quiet">
+        Each connected platform sees these totals, and every detail of the events it reported itself. MIR doesn’t show
+        platforms your events by month.
+      </p>
+    </Panel>
+  );
+}
+
+type MonthCounts = Awaited<ReturnType<typeof readMonths>>;
+
+function Months({ chart }: { chart: MonthCounts }): VNode {
+  if (chart === null) {
+    return <p class="quiet">We can’t count your events by month right now. Reload this page later.</p>;
+  }
+  return (
+    <Chart
+      title="Events by month"
+      months={chart.months}
+      series={chart.series}
+      empty="Events from connected platforms will appear here, month by month."
     />
   );
 }
@@ -57,71 +82,59 @@ function History({ history: { signals } }: { history: MyHistory }): VNode {
 interface AccountProps {
   live: MyHistory;
   test: MyHistory;
-  chart: Awaited<ReturnType<typeof readMonths>>;
+  chart: MonthCounts;
   done?: string | undefined;
 }
 
 function Account({ live, test, chart, done }: AccountProps): VNode {
   return (
-    <Layout title="Your MIR account">
+    <Layout title="Your MIR account" beside>
       <Heading>Your MIR account</Heading>
       {done && (
         <Notice>
           <p>{done}</p>
         </Notice>
       )}
-      <section>
-        <h2>Connected platforms</h2>
-        <Accounts
-          label="Connected accounts"
-          accounts={live.accounts}
-          empty="Nothing is connected yet. Platforms that use MIR give you a link or a code. Accounts you connect appear here."
-        />
-        <p>
-          <ButtonLink href="/link" plain>
-            Enter a code
-          </ButtonLink>
-        </p>
-      </section>
-      <section>
-        <h2>Your history</h2>
-        <p class="quiet">
-          Each connected platform sees these totals, and every detail of the events it reported itself. MIR doesn’t show
-          platforms your events by month.
-        </p>
-        <History history={live} />
-        {chart === null ? (
-          <p class="quiet">We can’t count your events by month right now. Reload this page later.</p>
-        ) : (
-          <Chart
-            title="Events by month"
-            months={chart.months}
-            series={chart.series}
-            empty="Events from connected platforms will appear here, month by month."
+      <Beside
+        summary={<Summary history={live} />}
+        rest={
+          <>
+            <Panel>
+              <Months chart={chart} />
+            </Panel>
+            {test.accounts.length > 0 && (
+              <Panel title="Test data">
+                <p class="quiet">Platforms use these accounts for testing. They don’t affect your real history.</p>
+                <Accounts label="Test accounts" accounts={test.accounts} empty="" />
+              </Panel>
+            )}
+            <Panel title="Your data">
+              <ul class="ways">
+                <li>
+                  <a href="/account/export">Export your data as JSON</a>
+                </li>
+                <li>
+                  <a href="/forgot">Choose a new password</a>
+                </li>
+                <li>
+                  <a href="/account/delete">Delete MIR account</a>
+                </li>
+              </ul>
+            </Panel>
+          </>
+        }
+      >
+        <Panel title="Connected platforms">
+          <Accounts
+            label="Connected accounts"
+            accounts={live.accounts}
+            empty="Nothing is connected yet. Platforms that use MIR give you a link or a code. Accounts you connect appear here."
           />
-        )}
-      </section>
-      {test.accounts.length > 0 && (
-        <section>
-          <h2>Test data</h2>
-          <p class="quiet">Platforms use these accounts for testing. They don’t affect your real history.</p>
-          <Accounts label="Test accounts" accounts={test.accounts} empty="" />
-        </section>
-      )}
-      <section>
-        <h2>Your data</h2>
-        <ul class="ways">
-          <li>
-            <a href="/account/export">Export your data as JSON</a>
-          </li>
-          <li>
-            <a href="/forgot">Choose a new password</a>
-          </li>
-          <li>
-            <a href="/account/delete">Delete MIR account</a>
-          </li>
-        </ul>
-      </section>
+          <Actions>
+            <ButtonLink href="/link">Enter a code</ButtonLink>
+          </Actions>
+        </Panel>
+      </Beside>
     </Layout>
   );
 }

@@ -1,6 +1,8 @@
 import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import { countAttempt } from '../auth/throttles';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
@@ -16,34 +18,9 @@ interface DeleteProps {
   errors?: FormError[];
 }
 
-function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
-  const { provider } = usePageFacts();
+function WhatStays(): VNode {
   return (
-    <Layout title={titleWith(errors, 'Delete your MIR account')}>
-      <Heading>Delete your MIR account?</Heading>
-      <p>You can’t undo this.</p>
-      <h2>What changes</h2>
-      <ul>
-        {platforms > 0 && (
-          <li>
-            {platforms === 1 ? (
-              'Your connected account will be disconnected.'
-            ) : (
-              <>
-                Your <Num>{platforms}</Num> connected accounts will be disconnected.
-              </>
-            )}{' '}
-            Each platform will then see only the events it reported itself. It can also see that you deleted your MIR
-            account.
-          </li>
-        )}
-        <li>
-          Your email address {email}, your password
-          {provider !== null && `, your login with ${provider}`} and all your sessions will be deleted.
-        </li>
-        <li>MIR will no longer store which accounts belong to the same person.</li>
-      </ul>
-      <h2>What stays</h2>
+    <Panel title="What stays">
       <ul>
         <li>
           The events that platforms reported stay in MIR, each with its type, time, weight and metadata. Each platform
@@ -56,27 +33,75 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
           these parts.
         </li>
       </ul>
-      <p>
-        Want a copy first? <a href="/account/export">Export your data</a>.
-      </p>
-      <ErrorSummary errors={errors} />
-      <Form action="/account/delete">
-        <Field
-          name="password"
-          label="Your password"
-          hint="We ask for your password in case someone else is using this browser."
-          type="password"
-          autocomplete="current-password"
-          errors={errors}
-        />
-        <Actions>
-          <Button kind="danger">Delete MIR account</Button>
-          <ButtonLink href="/account" plain>
-            Keep account
-          </ButtonLink>
-        </Actions>
-      </Form>
-      <NoPassword />
+    </Panel>
+  );
+}
+
+function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
+  const { provider } = usePageFacts();
+  return (
+    <Layout title={titleWith(errors, 'Delete your MIR account')} beside>
+      <Heading>Delete your MIR account?</Heading>
+      <p>You can’t undo this.</p>
+      <Beside
+        summary={
+          <>
+            <WhatStays />
+            <Panel>
+              <p>
+                Want a copy first? <a href="/account/export">Export your data</a>.
+              </p>
+            </Panel>
+          </>
+        }
+        rest={
+          <>
+            <ErrorSummary errors={errors} />
+            <Panel>
+              <Form action="/account/delete">
+                <Field
+                  name="password"
+                  label="Your password"
+                  hint="We ask for your password in case someone else is using this browser."
+                  type="password"
+                  autocomplete="current-password"
+                  errors={errors}
+                />
+                <Actions>
+                  <Button kind="danger">Delete MIR account</Button>
+                  <ButtonLink href="/account" plain>
+                    Keep account
+                  </ButtonLink>
+                </Actions>
+              </Form>
+              <NoPassword />
+            </Panel>
+          </>
+        }
+      >
+        <Panel title="What changes">
+          <ul>
+            {platforms > 0 && (
+              <li>
+                {platforms === 1 ? (
+                  'Your connected account will be disconnected.'
+                ) : (
+                  <>
+                    Your <Num>{platforms}</Num> connected accounts will be disconnected.
+                  </>
+                )}{' '}
+                Each platform will then see only the events it reported itself. It can also see that you deleted your
+                MIR account.
+              </li>
+            )}
+            <li>
+              Your email address {email}, your password
+              {provider !== null && `, your login with ${provider}`} and all your sessions will be deleted.
+            </li>
+            <li>MIR will no longer store which accounts belong to the same person.</li>
+          </ul>
+        </Panel>
+      </Beside>
     </Layout>
   );
 }

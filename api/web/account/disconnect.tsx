@@ -3,6 +3,8 @@ import type { IdentityId } from '../../../shared/domain/ids';
 import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import { removeLink } from '../../links/remove-links';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, Button, ButtonLink, Form } from '../design/form';
 import { Layout } from '../design/layout';
 import { Day, Facts, Heading, Num } from '../design/text';
@@ -33,28 +35,39 @@ async function findAccount(ctx: ApiContext, identityId: IdentityId, linkId: stri
 function Disconnect({ mine: { account, partner, row } }: { mine: MyAccount }): VNode {
   const name = partner?.name ?? 'this platform';
   return (
-    <Layout title={`Disconnect from ${name}`}>
+    <Layout title={`Disconnect from ${name}`} beside>
       <Heading>Disconnect from {name}?</Heading>
-      <Facts
-        facts={[
-          ['Account', <AccountName label={account.accountLabel} partner={partner} />],
-          ['Connected since', <Day at={account.linkedAt} />],
-          ['Events', <Num>{row?.eventCount ?? 0}</Num>],
-        ]}
-      />
-      <p>
-        After you disconnect, {name} sees only the events it reported itself, and the totals that other platforms see no
-        longer include those events. We can’t take back what platforms have already seen. No events are deleted. To
-        connect again, you need a new link or code from {name}.
-      </p>
-      <Form action={pathOf(account.linkId)}>
-        <Actions>
-          <Button>Disconnect</Button>
-          <ButtonLink href="/account" plain>
-            Stay connected
-          </ButtonLink>
-        </Actions>
-      </Form>
+      <Beside
+        summary={
+          <Panel>
+            <Facts
+              facts={[
+                ['Account', <AccountName label={account.accountLabel} partner={partner} />],
+                ['Connected since', <Day at={account.linkedAt} />],
+                ['Events', <Num>{row?.eventCount ?? 0}</Num>],
+              ]}
+            />
+          </Panel>
+        }
+        rest={
+          <Form action={pathOf(account.linkId)}>
+            <Actions>
+              <Button>Disconnect</Button>
+              <ButtonLink href="/account" plain>
+                Stay connected
+              </ButtonLink>
+            </Actions>
+          </Form>
+        }
+      >
+        <Panel>
+          <p>
+            After you disconnect, {name} sees only the events it reported itself, and the totals that other platforms
+            see no longer include those events. We can’t take back what platforms have already seen. No events are
+            deleted. To connect again, you need a new link or code from {name}.
+          </p>
+        </Panel>
+      </Beside>
     </Layout>
   );
 }

@@ -1,5 +1,7 @@
 import type { VNode } from 'preact';
 import { VERIFY_LINK_HOURS } from '../../../shared/domain/mailed-link';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, Button, Form } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
@@ -28,27 +30,36 @@ export function CheckEmail({
   again?: boolean;
 }): VNode {
   return (
-    <Layout title="Check your email">
+    <Layout title="Check your email" beside>
       <Heading>Check your email</Heading>
       {again && (
         <Notice>
           <p>We sent another email.</p>
         </Notice>
       )}
-      <p>
-        We sent an email to <strong>{email}</strong>. Open the link in it within {VERIFY_LINK_HOURS} hours and choose
-        your password. Then you can log in.
-      </p>
-      <OutboxHint />
-      <p class="quiet">
-        No email? Check your spam folder, and make sure the address is right. We delete unfinished sign-ups after two
-        days.
-      </p>
-      <Actions>
-        <Form action="/verify/resend" hidden={{ email, next }} class="resend">
-          <Button kind="plain">Resend email</Button>
-        </Form>
-      </Actions>
+      <Beside
+        summary={
+          <Panel>
+            <p class="quiet">
+              No email? Check your spam folder, and make sure the address is right. We delete unfinished sign-ups after
+              two days.
+            </p>
+            <Actions>
+              <Form action="/verify/resend" hidden={{ email, next }} class="resend">
+                <Button kind="plain">Resend email</Button>
+              </Form>
+            </Actions>
+          </Panel>
+        }
+      >
+        <Panel>
+          <p>
+            We sent an email to <strong>{email}</strong>. Open the link in it within {VERIFY_LINK_HOURS} hours and
+            choose your password. Then you can log in.
+          </p>
+        </Panel>
+        <OutboxHint />
+      </Beside>
     </Layout>
   );
 }

@@ -1,4 +1,6 @@
 import type { VNode } from 'preact';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
@@ -35,26 +37,35 @@ interface ChoosePasswordProps {
 function ChoosePassword({ definition, token, email, next, errors = [] }: ChoosePasswordProps): VNode {
   const { path, title, effect, label, notRequested } = definition;
   return (
-    <Layout title={titleWith(errors, title)}>
+    <Layout title={titleWith(errors, title)} beside>
       <Heading>{title}</Heading>
       {effect(email)}
-      <ErrorSummary errors={errors} />
-      <Form action={path} hidden={{ token, next }}>
-        {/* Password managers save the password under this username. */}
-        <input type="text" name="username" value={email} autocomplete="username" readOnly hidden />
-        <Field
-          name="password"
-          label={label}
-          type="password"
-          autocomplete="new-password"
-          hint={PASSWORD_HINT}
-          errors={errors}
-        />
-        <Actions>
-          <Button>Set password</Button>
-        </Actions>
-      </Form>
-      <p class="quiet">{notRequested}</p>
+      <Beside
+        summary={
+          <Panel>
+            <p class="quiet">{notRequested}</p>
+          </Panel>
+        }
+      >
+        <ErrorSummary errors={errors} />
+        <Panel>
+          <Form action={path} hidden={{ token, next }}>
+            {/* Password managers save the password under this username. */}
+            <input type="text" name="username" value={email} autocomplete="username" readOnly hidden />
+            <Field
+              name="password"
+              label={label}
+              type="password"
+              autocomplete="new-password"
+              hint={PASSWORD_HINT}
+              errors={errors}
+            />
+            <Actions>
+              <Button>Set password</Button>
+            </Actions>
+          </Form>
+        </Panel>
+      </Beside>
     </Layout>
   );
 }
@@ -63,10 +74,12 @@ function InvalidLink({ definition: { invalid }, next }: { definition: PasswordPa
   return (
     <Layout title="This link no longer works">
       <Heading>This link no longer works</Heading>
-      <p>{invalid.reasons}</p>
-      <Actions>
-        <ButtonLink href={withNext(invalid.retry, next)}>{invalid.button}</ButtonLink>
-      </Actions>
+      <Panel>
+        <p>{invalid.reasons}</p>
+        <Actions>
+          <ButtonLink href={withNext(invalid.retry, next)}>{invalid.button}</ButtonLink>
+        </Actions>
+      </Panel>
       <p>
         Already have a password? <a href={withNext('/login', next)}>Log in</a>
       </p>

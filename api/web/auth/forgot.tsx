@@ -1,5 +1,7 @@
 import type { VNode } from 'preact';
 import { RESET_LINK_MINUTES } from '../../../shared/domain/mailed-link';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { withNext } from '../http/next-path';
@@ -8,14 +10,23 @@ import { requestEmailPages } from './request-email';
 
 function Sent({ email }: { email: string }): VNode {
   return (
-    <Layout title="Check your email">
+    <Layout title="Check your email" beside>
       <Heading>Check your email</Heading>
-      <p>
-        If <strong>{email}</strong> has a MIR account, you’ll get an email with a link. The link works only once and
-        expires after {RESET_LINK_MINUTES} minutes.
-      </p>
-      <OutboxHint />
-      <p class="quiet">No email? Check your spam folder, and make sure this is the address you signed up with.</p>
+      <Beside
+        summary={
+          <Panel>
+            <p class="quiet">No email? Check your spam folder, and make sure this is the address you signed up with.</p>
+          </Panel>
+        }
+      >
+        <Panel>
+          <p>
+            If <strong>{email}</strong> has a MIR account, you’ll get an email with a link. The link works only once and
+            expires after {RESET_LINK_MINUTES} minutes.
+          </p>
+        </Panel>
+        <OutboxHint />
+      </Beside>
     </Layout>
   );
 }

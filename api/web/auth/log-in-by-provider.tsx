@@ -3,6 +3,7 @@ import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import type { ProviderRejection } from '../../accounts/provider-log-in';
 import { OIDC_CALLBACK_PATH } from '../../accounts/oidc';
+import { Panel } from '../design/app-parts';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
@@ -54,10 +55,12 @@ export function NotLoggedIn({ why, provider, next, logInPath = '/login' }: NotLo
   return (
     <Layout title="You are not logged in">
       <Heading>You are not logged in</Heading>
-      <p>{TEXTS[why](provider)}</p>
-      <Actions>
-        <ButtonLink href={withNext(logInPath, next)}>Go to the login page</ButtonLink>
-      </Actions>
+      <Panel>
+        <p>{TEXTS[why](provider)}</p>
+        <Actions>
+          <ButtonLink href={withNext(logInPath, next)}>Go to the login page</ButtonLink>
+        </Actions>
+      </Panel>
     </Layout>
   );
 }

@@ -1,4 +1,6 @@
 import type { VNode } from 'preact';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
@@ -29,35 +31,51 @@ interface LogInProps {
 
 function LogIn({ next, done, email = '', errors = [], unverified = false }: LogInProps): VNode {
   return (
-    <Layout title={titleWith(errors, 'Log in')}>
+    <Layout title={titleWith(errors, 'Log in')} beside>
       <Heading>Log in</Heading>
-      {done && errors.length === 0 && (
-        <Notice>
-          <p>{done}</p>
-        </Notice>
-      )}
       {next?.startsWith('/link') && <p>After you log in, you can continue connecting your account.</p>}
-      <ErrorSummary errors={errors} />
-      <Form action="/login" hidden={{ next }}>
-        <Field name="email" label="Email address" type="email" autocomplete="username" value={email} errors={errors} />
-        <Field name="password" label="Password" type="password" autocomplete="current-password" errors={errors} />
-        <Actions>
-          <Button>Log in</Button>
-        </Actions>
-      </Form>
-      {unverified ? (
-        <p>
-          Can’t find the email? <a href={withNext('/verify/resend', next)}>Get a new link</a>
-        </p>
-      ) : (
-        <p>
-          Forgot your password? <a href={withNext('/forgot', next)}>Choose a new one</a>
-        </p>
-      )}
-      <p>
-        Don’t have an account? <a href={withNext('/signup', next)}>Sign up</a>
-      </p>
-      <ProviderSection next={next} />
+      <Beside
+        summary={
+          <Panel>
+            <p>
+              Don’t have an account? <a href={withNext('/signup', next)}>Sign up</a>
+            </p>
+            <ProviderSection next={next} />
+          </Panel>
+        }
+      >
+        {done && errors.length === 0 && (
+          <Notice>
+            <p>{done}</p>
+          </Notice>
+        )}
+        <ErrorSummary errors={errors} />
+        <Panel>
+          <Form action="/login" hidden={{ next }}>
+            <Field
+              name="email"
+              label="Email address"
+              type="email"
+              autocomplete="username"
+              value={email}
+              errors={errors}
+            />
+            <Field name="password" label="Password" type="password" autocomplete="current-password" errors={errors} />
+            <Actions>
+              <Button>Log in</Button>
+            </Actions>
+          </Form>
+          {unverified ? (
+            <p>
+              Can’t find the email? <a href={withNext('/verify/resend', next)}>Get a new link</a>
+            </p>
+          ) : (
+            <p>
+              Forgot your password? <a href={withNext('/forgot', next)}>Choose a new one</a>
+            </p>
+          )}
+        </Panel>
+      </Beside>
     </Layout>
   );
 }

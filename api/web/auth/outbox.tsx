@@ -2,6 +2,8 @@ import type { VNode } from 'preact';
 import { PublicError } from '../../http/public-error';
 import type { OutboxMailDoc } from '../../../shared/store/outbox-mails';
 
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Layout } from '../design/layout';
 import { Facts, Heading } from '../design/text';
 import { isLoopback } from '../../../shared/config/loopback';
@@ -28,28 +30,40 @@ function Text({ text }: { text: string }): VNode {
 
 function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
   return (
-    <Layout title="Outbox">
+    <Layout title="Outbox" beside>
       <Heading>Outbox</Heading>
       <p class="quiet">
         Emails this MIR server would have sent, newest first. They stay here because SMTP_URL is not set. We delete them
         after a day.
       </p>
-      {mails.length === 0 && <p>No emails yet. Sign up, and the first email will appear here.</p>}
+      {mails.length === 0 && (
+        <Panel>
+          <p>No emails yet. Sign up, and the first email will appear here.</p>
+        </Panel>
+      )}
       {mails.map(({ _id, to, subject, text, createdAt }) => (
         <article key={_id}>
-          <h2>{subject}</h2>
-          <Facts
-            facts={[
-              ['To', to],
-              [
-                'Time',
-                <time dateTime={createdAt.toISOString()}>
-                  {createdAt.toISOString().replace('T', ' ').slice(0, 19)} UTC
-                </time>,
-              ],
-            ]}
-          />
-          <Text text={text.trim()} />
+          <Panel title={subject}>
+            <Beside
+              summary={
+                <Facts
+                  facts={[
+                    ['To', to],
+                    [
+                      'Time',
+                      <time dateTime={createdAt.toISOString()}>
+                        {createdAt.toISOString().replace('T', ' ').slice(0, 19)} UTC
+                      </time>,
+                    ],
+                  ]}
+                />
+              }
+            >
+              <div class="mail-text">
+                <Text text={text.trim()} />
+              </div>
+            </Beside>
+          </Panel>
         </article>
       ))}
     </Layout>

@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { AccountAuth } from '../../accounts/auth';
+import { Panel } from '../design/app-parts';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
@@ -43,13 +44,22 @@ function EmailForm({
       <Heading>{title}</Heading>
       <p>{intro}</p>
       <ErrorSummary errors={errors} />
-      <Form action={path} hidden={{ next }}>
-        <Field name="email" label="Email address" type="email" autocomplete="username" value={email} errors={errors} />
-        <Actions>
-          <Button>{button}</Button>
-        </Actions>
-      </Form>
-      {below?.(next)}
+      <Panel>
+        <Form action={path} hidden={{ next }}>
+          <Field
+            name="email"
+            label="Email address"
+            type="email"
+            autocomplete="username"
+            value={email}
+            errors={errors}
+          />
+          <Actions>
+            <Button>{button}</Button>
+          </Actions>
+        </Form>
+        {below?.(next)}
+      </Panel>
     </Layout>
   );
 }

@@ -1,4 +1,6 @@
 import type { VNode } from 'preact';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
@@ -21,23 +23,39 @@ function SignUp({
   errors?: FormError[];
 }): VNode {
   return (
-    <Layout title={titleWith(errors, 'Sign up')}>
+    <Layout title={titleWith(errors, 'Sign up')} beside>
       <Heading>Sign up</Heading>
       <p>
         With a MIR account, you can see the history of the accounts you connect and decide which platforms see your
         totals. Enter your email address, and we’ll send you a link to choose a password.
       </p>
-      <ErrorSummary errors={errors} />
-      <Form action="/signup" hidden={{ next }}>
-        <Field name="email" label="Email address" type="email" autocomplete="username" value={email} errors={errors} />
-        <Actions>
-          <Button>Sign up</Button>
-        </Actions>
-      </Form>
-      <p>
-        Already have an account? <a href={withNext('/login', next)}>Log in</a>
-      </p>
-      <ProviderSection next={next} />
+      <Beside
+        summary={
+          <Panel>
+            <p>
+              Already have an account? <a href={withNext('/login', next)}>Log in</a>
+            </p>
+            <ProviderSection next={next} />
+          </Panel>
+        }
+      >
+        <ErrorSummary errors={errors} />
+        <Panel>
+          <Form action="/signup" hidden={{ next }}>
+            <Field
+              name="email"
+              label="Email address"
+              type="email"
+              autocomplete="username"
+              value={email}
+              errors={errors}
+            />
+            <Actions>
+              <Button>Sign up</Button>
+            </Actions>
+          </Form>
+        </Panel>
+      </Beside>
     </Layout>
   );
 }

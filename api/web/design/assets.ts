@@ -4,7 +4,7 @@ import { asset, type Asset } from './asset';
 import { fontFaces, fonts } from './fonts';
 
 /** The files in `styles/`, in cascade order. */
-const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app'];
+const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app', 'people'];
 
 const css = [fontFaces, ...STYLES.map((name) => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8'))].join(
   '\n',

@@ -9,6 +9,8 @@ interface LayoutProps {
   title: string;
   /** Widens the page from 36 to 72 rem, for the guide and for tables. */
   wide?: boolean;
+  /** Widens the page for a main column with a summary beside it. */
+  beside?: boolean;
   /** Links in the header. */
   nav?: { href: string; text: string; current?: boolean }[];
   children: ComponentChildren;
@@ -94,11 +96,12 @@ export function Footer(): VNode {
 }
 
 /** A page for people, and of the guide: header, one column of content, and footer. */
-export function Layout({ title, wide = false, nav = [], children }: LayoutProps): VNode {
+export function Layout({ title, wide = false, beside = false, nav = [], children }: LayoutProps): VNode {
   return (
     <Document title={title}>
       <header class="top">
         <a class="brand" href="/">
+          <img src={icon.path} alt="" width="22" height="22" />
           MIR
         </a>
         {nav.length > 0 && (
@@ -112,7 +115,7 @@ export function Layout({ title, wide = false, nav = [], children }: LayoutProps)
         )}
         <LoggedInAs />
       </header>
-      <main id="content" tabIndex={-1} class={wide ? 'wide' : ''}>
+      <main id="content" tabIndex={-1} class={wide ? 'wide' : beside ? 'people beside' : 'people'}>
         {children}
       </main>
       <Footer />

@@ -1,5 +1,7 @@
 import type { VNode } from 'preact';
 import type { Problem } from '../../http/problem';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
@@ -38,16 +40,25 @@ export function errorPage(problem: Problem, requestId: string): VNode {
   const title = TITLES[problem.status] ?? problem.title;
   const { detail, retryAfterSeconds } = problem;
   return (
-    <Layout title={title}>
+    <Layout title={title} beside>
       <Heading>{title}</Heading>
-      <p>{detail}</p>
-      {retryAfterSeconds !== undefined && <p>Try again in {durationText(retryAfterSeconds)}.</p>}
-      <HomeButton />
-      <p class="quiet small">
-        If you report this problem, include this ID:
-        <br />
-        <span class="num">{requestId}</span>
-      </p>
+      <Beside
+        summary={
+          <Panel>
+            <p class="quiet">
+              If you report this problem, include this ID:
+              <br />
+              <span class="num">{requestId}</span>
+            </p>
+          </Panel>
+        }
+      >
+        <Panel>
+          <p>{detail}</p>
+          {retryAfterSeconds !== undefined && <p>Try again in {durationText(retryAfterSeconds)}.</p>}
+          <HomeButton />
+        </Panel>
+      </Beside>
     </Layout>
   );
 }

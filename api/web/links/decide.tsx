@@ -7,6 +7,7 @@ import { isAllowedReturn } from '../../links/create-link-request';
 import type { FoundRequest } from '../../links/find-link-request';
 import type { SettledLink } from '../../links/link-outcome';
 import type { CacheState } from '../../links/link-transaction';
+import { Panel } from '../design/app-parts';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
@@ -39,10 +40,12 @@ function Outcome({ title, children }: { title: string; children: ComponentChildr
   return (
     <Layout title={title}>
       <Heading>{title}</Heading>
-      <p>{children}</p>
-      <Actions>
-        <ButtonLink href="/account">Go to your account</ButtonLink>
-      </Actions>
+      <Panel>
+        <p>{children}</p>
+        <Actions>
+          <ButtonLink href="/account">Go to your account</ButtonLink>
+        </Actions>
+      </Panel>
     </Layout>
   );
 }

@@ -2,6 +2,8 @@ import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import { type FoundRequest, findRequest, hashOfCode } from '../../links/find-link-request';
 import { throttle, throttledAddress, type ThrottleRule } from '../../http/throttle';
+import { Panel } from '../design/app-parts';
+import { Beside } from '../design/beside';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
@@ -29,28 +31,37 @@ const WRONG: FormError = {
 
 function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: string }): VNode {
   return (
-    <Layout title={titleWith(errors, 'Enter your code')}>
+    <Layout title={titleWith(errors, 'Enter your code')} beside>
       <Heading>Enter your code</Heading>
       <p>
         The platform you want to connect shows you a code with eight letters and digits. The code works for ten minutes.
       </p>
-      <ErrorSummary errors={errors} />
-      <Form action="/link">
-        <Field
-          name="code"
-          label="Code"
-          hint="For example, 7K2M-9QXD. You can type lowercase letters and leave out the dash."
-          class="code"
-          autocomplete="one-time-code"
-          maxLength={20}
-          value={code}
-          errors={errors}
-        />
-        <Actions>
-          <Button>Continue</Button>
-        </Actions>
-      </Form>
-      <p class="quiet small">Nothing is connected until you see who is asking and confirm.</p>
+      <Beside
+        summary={
+          <Panel>
+            <p class="quiet">Nothing is connected until you see who is asking and confirm.</p>
+          </Panel>
+        }
+      >
+        <ErrorSummary errors={errors} />
+        <Panel>
+          <Form action="/link">
+            <Field
+              name="code"
+              label="Code"
+              hint="For example, 7K2M-9QXD. You can type lowercase letters and leave out the dash."
+              class="code"
+              autocomplete="one-time-code"
+              maxLength={20}
+              value={code}
+              errors={errors}
+            />
+            <Actions>
+              <Button>Continue</Button>
+            </Actions>
+          </Form>
+        </Panel>
+      </Beside>
     </Layout>
   );
 }

@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import type { LinkRejection } from '../../links/link-outcome';
 import type { PartnerDoc } from '../../../shared/store/partners';
 import { MAX_LINKS_PER_IDENTITY } from '../../../shared/domain/link';
+import { Panel } from '../design/app-parts';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
@@ -66,12 +67,14 @@ export function rejectedPage(
     html: (
       <Layout title={title}>
         <Heading>{title}</Heading>
-        <p>{text(partner?.name ?? 'the platform that gave it to you')}</p>
-        <Actions>
-          <ButtonLink href="/account" plain>
-            Go to your account
-          </ButtonLink>
-        </Actions>
+        <Panel>
+          <p>{text(partner?.name ?? 'the platform that gave it to you')}</p>
+          <Actions>
+            <ButtonLink href="/account" plain>
+              Go to your account
+            </ButtonLink>
+          </Actions>
+        </Panel>
       </Layout>
     ),
   };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RequestHandler } from 'express';
+import { fontFaces } from '../design/fonts';
 import { serveReferenceAsset } from './reference-asset';
 
 /** Scalar's package for Fastify contains the entire reference UI in one file. The Fastify plugin itself is not used. */
@@ -26,9 +27,15 @@ const POLICY = [
 
 const HEADERS = { ...REVALIDATE, 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'no-referrer' };
 
+/** Sets the reference in the typeface of the other pages, and replaces Scalar's grays, which have too little contrast. */
+const STYLE = `${fontFaces}
+:root{--scalar-font:'Inter Variable','Inter Fallback',system-ui,sans-serif}
+.light-mode{--scalar-color-2:#454545;--scalar-color-3:#595959}
+.dark-mode{--scalar-color-2:#d0d0d0;--scalar-color-3:#b8b8b8}`;
+
 /**
  * Turns off Scalar's telemetry and everything that it would load from other origins. Test requests go to the page's own
- * origin. `customCss` replaces Scalar's grays, which have too little contrast.
+ * origin.
  */
 const START = `Scalar.createApiReference('#reference', {
   url: '/openapi.json',
@@ -42,7 +49,7 @@ const START = `Scalar.createApiReference('#reference', {
   mcp: { disabled: true },
   hideModels: true,
   authentication: { preferredSecurityScheme: 'apiKey' },
-  customCss: '.light-mode{--scalar-color-2:#454545;--scalar-color-3:#595959}.dark-mode{--scalar-color-2:#d0d0d0;--scalar-color-3:#b8b8b8}',
+  customCss: ${JSON.stringify(STYLE)},
   documentDownloadType: 'json',
   operationTitleSource: 'summary',
   metaData: { title: 'MIR API reference' },
