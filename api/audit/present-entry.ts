@@ -6,8 +6,12 @@ export const actorSchema = z
     z
       .object({
         kind: z.literal('OPERATOR'),
-        via: z.enum(['ADMIN_API', 'CLI']),
-        name: z.string().optional().describe('Who ran the command-line tool, as stated by that person.'),
+        via: z.enum(['ADMIN_API', 'CLI', 'CONSOLE']),
+        name: z
+          .string()
+          .optional()
+          .describe('Who was logged in to the console, or who ran the command-line tool, as stated by that person.'),
+        memberId: z.string().optional().describe('The operator who was logged in to the console.'),
       })
       .meta({ id: 'OperatorActor' }),
     z.object({ kind: z.literal('APPLICANT') }).meta({ id: 'ApplicantActor' }),

@@ -14,6 +14,17 @@ export function auditContextForAdmin({ requestId }: { requestId: string }): Audi
   return { actor: { kind: 'OPERATOR', via: 'ADMIN_API' }, requestId, at: new Date() };
 }
 
+/** Returns the context of an operator's action in the console. */
+export function auditContextForOperator({
+  operator: { memberId, name },
+  requestId,
+}: {
+  operator: { memberId: string; name: string };
+  requestId: string;
+}): AuditContext {
+  return { actor: { kind: 'OPERATOR', via: 'CONSOLE', name, memberId }, requestId, at: new Date() };
+}
+
 /** Returns the context of an action by the holder of an API key: the partner itself, one of its agents or one of its members. */
 export function auditContextForCaller({ caller, requestId }: { caller: Caller; requestId: string }): AuditContext {
   const { agent, member, partnerId, keyId } = caller.admission.credential;

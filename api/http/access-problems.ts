@@ -80,6 +80,12 @@ export const ACCESS_PROBLEMS = {
     title: 'The form was not accepted',
     remedy: 'Only web pages return this code. Reload the page, then submit the form again.',
   },
+  RIGHT_MISSING: {
+    status: 403,
+    title: 'Your role does not allow this',
+    remedy:
+      'Only web pages for operators return this code. Ask an operator whose role has the right named in `detail`.',
+  },
   SCOPE_MISSING: {
     status: 403,
     title: 'The API key lacks a required scope',

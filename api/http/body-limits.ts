@@ -7,3 +7,5 @@ export const MAX_EVENTS_BODY_BYTES = 5 * 1024 * 1024;
 export const MAX_BODY_BYTES = 256 * 1024;
 /** Maximum size of a form body. */
 export const MAX_FORM_BODY_BYTES = 16 * 1024;
+/** Maximum size of a form body with a long text: 2,000 characters in any script, each of which browsers encode as nine. */
+export const MAX_LONG_FORM_BODY_BYTES = 32 * 1024;

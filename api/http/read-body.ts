@@ -1,6 +1,6 @@
 import express, { type Request, type Response } from 'express';
 import { PublicError } from './public-error';
-import { MAX_BODY_BYTES, MAX_EVENTS_BODY_BYTES, MAX_FORM_BODY_BYTES } from './body-limits';
+import { MAX_BODY_BYTES, MAX_EVENTS_BODY_BYTES, MAX_FORM_BODY_BYTES, MAX_LONG_FORM_BODY_BYTES } from './body-limits';
 import { MAX_JSON_DEPTH, nestsDeeperThan } from './json-scan';
 import { toMirError } from './problem';
 
@@ -18,7 +18,7 @@ const MEDIA_TYPES = {
 export type BodyKind = Exclude<keyof typeof MEDIA_TYPES, 'form'>;
 
 const readers = new Map(
-  [MAX_EVENTS_BODY_BYTES, MAX_BODY_BYTES, MAX_FORM_BODY_BYTES].map((limit) => [
+  [MAX_EVENTS_BODY_BYTES, MAX_BODY_BYTES, MAX_FORM_BODY_BYTES, MAX_LONG_FORM_BODY_BYTES].map((limit) => [
     limit,
     express.raw({ type: () => true, limit }),
   ]),

@@ -16,6 +16,8 @@ const MAX_TAG_ATTEMPTS = 5;
 
 /** Name of a key that an operator issues. It has all scopes. */
 export const FIRST_KEY_NAME = 'First key';
+/** Name of the first key if no one gets it. It has expired from the start. */
+const UNISSUED_KEY_NAME = 'Not issued';
 
 /** `newTag` lets tests force collisions of partner tags. */
 export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => string };
@@ -26,6 +28,8 @@ interface AdmitSteps {
   approve: (partnerId: PartnerId, session: StoreSession) => Promise<ApplicationDoc>;
   /** Runs once the partner is stored. */
   welcome?: (partner: PartnerDoc, session: StoreSession) => Promise<void>;
+  /** False if no one gets the returned keys, which then never work. */
+  issueKeys?: boolean;
 }
 
 /**
@@ -37,7 +41,7 @@ export async function admitPartner(
   { store, config, newTag = newPartnerTag }: AdmitDeps,
   terms: TermsInput,
   auditContext: AuditContext,
-  { approve, welcome }: AdmitSteps,
+  { approve, welcome, issueKeys = true }: AdmitSteps,
 ): Promise<IssuedKeys> {
   for (let attempt = 1; attempt <= MAX_TAG_ATTEMPTS; attempt += 1) {
     const tag = newTag();
@@ -46,11 +50,13 @@ export async function admitPartner(
     const test = newApiKey('test', tag);
     const firstKey = (env: Env, { hash, prefix }: ReturnType<typeof newApiKey>): PartnerKey => ({
       id: newId('key'),
-      name: FIRST_KEY_NAME,
+      // Each partner has at least one key, because the index on key hashes is unique.
+      name: issueKeys ? FIRST_KEY_NAME : UNISSUED_KEY_NAME,
       env,
       hash,
       prefix,
       createdAt: auditContext.at,
+      ...(issueKeys ? {} : { expiresAt: auditContext.at }),
     });
     const admit = async (session: StoreSession): Promise<void> => {
       const application = await approve(partnerId, session);

@@ -37,13 +37,15 @@ export async function undecidableError(
 /**
  * Approves a pending application and creates its partner. If this server sends email, also invites the contact address
  * as the first administrator, in the same transaction. Throws 404 if the application does not exist, and 409 if it has
- * already been decided.
+ * already been decided. With `issueKeys: false`, the returned keys never work, and the administrator creates the first
+ * ones.
  */
 export async function approvePendingApplication(
   deps: ApproveDeps,
   applicationId: string,
   terms: TermsInput,
   auditContext: AuditContext,
+  { issueKeys = true }: { issueKeys?: boolean } = {},
 ): Promise<IssuedKeys> {
   const { store, config } = deps;
   const sendsMail = config.mail.kind !== 'off';
@@ -62,7 +64,7 @@ export async function approvePendingApplication(
     mailIds = [(await insertInvitation(deps, invitation, mail, session)).mailId];
   };
   const steps = sendsMail ? { approve, welcome: inviteContact } : { approve };
-  const issued = await admitPartner(deps, terms, auditContext, steps);
+  const issued = await admitPartner(deps, terms, auditContext, { ...steps, issueKeys });
   await wakeUpMails(deps, mailIds);
   return issued;
 }

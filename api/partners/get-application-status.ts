@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApplicationDoc } from '../../shared/store/applications';
+import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
@@ -39,6 +40,28 @@ function presentStatus({ _id, status, createdAt, decidedAt, reason }: Applicatio
   };
 }
 
+export const statusInput = z
+  .strictObject({ applicationId: z.string().min(1).max(MAX_ID_LENGTH), contactEmail: emailSchema })
+  .meta({ id: 'GetApplicationStatusRequest' });
+
+/**
+ * Returns the application with this ID and confirmed contact address, for someone without an account. Counts the
+ * request by client address. Throws 404 if there is none, and 429 if the client address sent too many requests.
+ */
+export async function readOwnApplication(
+  ctx: ApiContext,
+  { applicationId, contactEmail }: z.output<typeof statusInput>,
+  ip: string,
+): Promise<ApplicationDoc> {
+  await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
+  const application = await ctx.store.applications.withConfirmedAddress(applicationId, contactEmail);
+  if (application) return application;
+  throw new PublicError(
+    'NOT_FOUND',
+    'No application has this ID and this confirmed contact address. Check both, and open the link in our email first.',
+  );
+}
+
 export const getApplicationStatusRoute = route({
   operationId: 'getApplicationStatus',
   method: 'POST',
@@ -50,9 +73,7 @@ export const getApplicationStatusRoute = route({
   description:
     'Only with the contact address that you gave, once you have confirmed it with the link that was emailed to it. Otherwise, and always if this server sends no email, the response is the same 404 as for an unknown ID. This is a POST because addresses must not be part of URLs.',
   query: noQuery,
-  body: z
-    .strictObject({ applicationId: z.string().min(1).max(MAX_ID_LENGTH), contactEmail: emailSchema })
-    .meta({ id: 'GetApplicationStatusRequest' }),
+  body: statusInput,
   answers: {
     200: {
       description: 'The status',
@@ -61,15 +82,8 @@ export const getApplicationStatusRoute = route({
     },
   },
   problems: ['NOT_FOUND', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, body: { applicationId, contactEmail }, ip }) => {
-    await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
-    const application = await ctx.store.applications.withConfirmedAddress(applicationId, contactEmail);
-    if (!application) {
-      throw new PublicError(
-        'NOT_FOUND',
-        'No application has this ID and this confirmed contact address. Check both, and open the link in our email first.',
-      );
-    }
-    return { status: 200, body: presentStatus(application) };
-  },
+  handle: async ({ ctx, body, ip }) => ({
+    status: 200,
+    body: presentStatus(await readOwnApplication(ctx, body, ip)),
+  }),
 });

@@ -83,6 +83,21 @@ export async function submitApplication(
   return { applicationId: application._id, status: 'PENDING' };
 }
 
+/**
+ * Submits an application of someone without an account. Counts it by client address and, for the email, by contact
+ * address. Throws 429 if the client address sent too many.
+ */
+export async function submitOwnApplication(
+  ctx: ApiContext,
+  input: ApplicationInput,
+  { ip, requestId }: { ip: string; requestId: string },
+): Promise<{ applicationId: string; status: 'PENDING' }> {
+  await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
+  const auditContext: AuditContext = { actor: { kind: 'APPLICANT' }, requestId, at: new Date() };
+  const mail = ctx.config.mail.kind !== 'off' && (await mayMail(ctx, input.contactEmail));
+  return submitApplication(ctx, input, auditContext, { mail });
+}
+
 export const submitApplicationRoute = route({
   operationId: 'submitApplication',
   method: 'POST',
@@ -101,10 +116,8 @@ export const submitApplicationRoute = route({
     },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, body, ip, requestId }) => {
-    await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
-    const auditContext: AuditContext = { actor: { kind: 'APPLICANT' }, requestId, at: new Date() };
-    const mail = ctx.config.mail.kind !== 'off' && (await mayMail(ctx, body.contactEmail));
-    return { status: 202, body: await submitApplication(ctx, body, auditContext, { mail }) };
-  },
+  handle: async ({ ctx, body, ip, requestId }) => ({
+    status: 202,
+    body: await submitOwnApplication(ctx, body, { ip, requestId }),
+  }),
 });

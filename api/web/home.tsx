@@ -4,18 +4,13 @@ import { Beside } from './design/beside';
 import { Layout } from './design/layout';
 import { Columns, Heading, Marks } from './design/text';
 import { page } from './http/page';
+import { DELETED, NOT_DONE, SEEN, STORED } from './privacy-facts';
 
 function WhoSeesIt(): VNode {
   return (
     <section>
       <h2>Who sees it</h2>
-      <Marks
-        items={[
-          'The platform that reported an event sees every detail of it',
-          'A platform you connect sees your totals: how many events you have, on how many platforms, and how long and how recent your history is',
-          'The operator of this MIR server can read everything it stores',
-        ]}
-      />
+      <Marks items={SEEN} />
     </section>
   );
 }
@@ -44,36 +39,20 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
       <Columns>
         <section>
           <h2>What MIR stores</h2>
-          <Marks
-            items={[
-              'Each event a platform reports: its type, time, weight and metadata, stored under a code made from your user ID on that platform',
-              'If you sign up: your email address, a hash of your password, your logins, and which accounts you connected or declined to connect',
-            ]}
-          />
+          <Marks items={STORED} />
         </section>
         <section>
           <h2>How to delete it</h2>
-          <Marks
-            items={[
-              'Ask a platform to erase you, and MIR deletes the events that platform reported',
-              'Delete your MIR account: this deletes your email address, logins and connections, but not the events',
-            ]}
-          />
+          <Marks items={DELETED} />
         </section>
         <section>
           <h2>What MIR doesn’t do</h2>
-          <Marks
-            no
-            items={[
-              'It doesn’t score or rate you',
-              'It doesn’t make decisions about you',
-              'It doesn’t show one platform what you did on another',
-            ]}
-          />
+          <Marks no items={NOT_DONE} />
         </section>
       </Columns>
       <p class="quiet">
-        Do you run a platform? Read the <a href="/guide">Partner Guide</a> and the <a href="/docs">API reference</a>.
+        Do you run a platform? <a href="/partners">Become a partner</a>, or read the <a href="/guide">Partner Guide</a>{' '}
+        and the <a href="/docs">API reference</a>.
       </p>
     </Layout>
   );

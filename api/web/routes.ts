@@ -1,6 +1,13 @@
 import { errorTypePage, guidePage } from './guide/guide-page';
+import { applicationPage } from './console/application-page';
+import { applicationsPage } from './console/applications-page';
+import { approveApplication, rejectApplication } from './console/decide';
+import { consolePage } from './console/home';
 import { OPERATOR_PAGES } from './console/log-in';
+import { partnersPage } from './applications/about';
+import { apply, applyPage } from './applications/apply';
 import { confirm, confirmPage } from './applications/confirm';
+import { showStatus, statusPage } from './applications/status';
 import { accountPage } from './account/account';
 import { deleteIdentity, deletePage } from './account/delete';
 import { disconnect, disconnectPage } from './account/disconnect';
@@ -44,6 +51,11 @@ export const PAGES: readonly Page[] = [
   resetPage,
   reset,
   outboxPage,
+  partnersPage,
+  applyPage,
+  apply,
+  statusPage,
+  showStatus,
   confirmPage,
   confirm,
   codePage,
@@ -71,6 +83,11 @@ export const PAGES: readonly Page[] = [
   endPortalSession,
   ...CONFIRM_PAGES,
   ...MEMBER_PAGES,
+  consolePage,
+  applicationsPage,
+  applicationPage,
+  approveApplication,
+  rejectApplication,
   guidePage,
   errorTypePage,
   runbookPage,

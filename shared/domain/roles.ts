@@ -60,3 +60,17 @@ export const OPERATOR_RIGHTS: Record<OperatorRole, readonly OperatorRight[]> = {
   ON_CALL: OPERATOR_ON_CALL,
   ADMIN: [...new Set([...OPERATOR_SUPPORT, ...OPERATOR_ON_CALL]), 'partners:change', 'operators:manage'],
 };
+
+export const OPERATOR_ROLE_NAMES: Record<OperatorRole, string> = {
+  VIEWER: 'Viewer',
+  SUPPORT: 'Support',
+  ON_CALL: 'On-call',
+  ADMIN: 'Admin',
+};
+
+export const OPERATOR_ROLE_MEANINGS: Record<OperatorRole, string> = {
+  VIEWER: 'Reads everything in the console',
+  SUPPORT: 'Also decides on applications, helps people with their accounts, and erases users',
+  ON_CALL: 'Also stops agents, suspends partners, revokes keys, and replays or drops dead letters',
+  ADMIN: 'May do everything, including changing partners and managing operators',
+};

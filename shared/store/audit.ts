@@ -9,6 +9,8 @@ import { streamOf } from './stream';
 export type Actor =
   /** `name` is who ran the CLI, as they or their shell say. */
   | { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI'; name?: string }
+  /** An operator who was logged in to the console. */
+  | { kind: 'OPERATOR'; via: 'CONSOLE'; name: string; memberId: string }
   | { kind: 'APPLICANT' }
   /** A partner key. Entries from earlier versions do not contain its ID. */
   | { kind: 'PARTNER'; partnerId: PartnerId; keyId?: string }

@@ -1,5 +1,6 @@
 import { openOperatorSession } from '../../api/web/console/session';
 import { csrfTokenOf } from '../../api/web/http/csrf-token';
+import { boardPaths, consoleRequests } from './console-requests';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import type { OidcServer } from './oidc-server';
 import { PASSWORD } from './people';
@@ -168,8 +169,8 @@ function adminCalls({ other, ids, agents }: Prepared): RouteCall[] {
 
 function pageCalls(
   { ctx, url }: Harness,
-  { webSession, ana, bea, links, emails, tokens, oidc }: Prepared,
-  portal: PortalFixtures,
+  { webSession, ana, bea, links, emails, tokens, oidc, ids }: Prepared,
+  { operator: operators, ...portal }: PortalFixtures,
 ): RouteCall[] {
   const cookieOf = (session: string | null): string =>
     [`mir_visitor=${webSession}`, ...(session === null ? [] : [session])].join('; ');
@@ -212,6 +213,9 @@ function pageCalls(
     post('POST /forgot', BOTH, { email: ana.email }),
     open('GET /reset', STORE, { query: `?token=${tokens.resetShown}` }),
     post('POST /reset', BOTH, { token: tokens.resetUsed, password: PASSWORD }),
+    ...['GET /partners', 'GET /partners/apply', 'GET /partners/status'].map((route) => open(route, NONE)),
+    post('POST /partners/apply', BOTH, ids.application as Record<string, string>),
+    post('POST /partners/status', BOTH, { ...ids.confirmedApplication }),
     open('GET /partners/applications/confirm', STORE, { query: `?token=${tokens.applicationShown}` }),
     post('POST /partners/applications/confirm', BOTH, { token: tokens.applicationUsed }),
     open('GET /outbox', STORE, {}, ana.session.cookie),
@@ -241,6 +245,9 @@ function pageCalls(
     post('POST /portal/reset', BOTH, { token: portal.tokens.resetUsed, password: PASSWORD }),
     open('GET /portal', STORE, {}, portal.session.cookie),
     post('POST /portal/sessions/:sessionId/end', BOTH, {}, portal.session, { sessionId: portal.endedId }),
+    ...consoleRequests(ids.applications.slice(2)).map(([route, params, fields]) =>
+      fields ? post(route, STORE, fields, operators, params) : open(route, STORE, { params }, operators.cookie),
+    ),
     open('GET /guide', NONE),
     open('GET /runbook', NONE, {}, ana.session.cookie),
     open('GET /errors/:code', NONE, { params: { code: 'RATE_LIMITED' } }),
@@ -255,16 +262,7 @@ function pageCalls(
 /** Returns the read requests that the queues page makes. */
 function boardCalls({ ctx }: Harness, { ids }: Prepared): RouteCall[] {
   const cookie = openOperatorSession(ctx, Date.now()).split(';')[0]!;
-  return [
-    '',
-    '/api/queues?activeQueue=events&status=latest&page=1&jobsPerPage=10',
-    `/api/queues/events/${ids.deadLetters[0]}`,
-    `/api/queues/events/${ids.deadLetters[0]}/logs`,
-    `/api/queues/events/${ids.deadLetters[0]}/flow`,
-    '/api/queues/events/workers',
-    '/api/job-schedulers',
-    '/api/redis/stats',
-  ].map((path) => {
+  return boardPaths(ids.deadLetters[0]!).map((path) => {
     const accept = path === '' ? 'text/html' : 'application/json';
     return callOf(`GET /admin/queues${path}`, QUEUE, '', { headers: { cookie, accept } });
   });

@@ -1,5 +1,6 @@
 import { addPasskey, passkeyCreation, passkeyLogIn } from '../../api/accounts/passkeys';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
+import { OPERATORS } from '../../shared/store/members';
 import { randomUUID } from 'node:crypto';
 import { staffCookie } from '../../api/accounts/staff-cookie';
 import { newAuthenticator } from './authenticator';
@@ -25,6 +26,8 @@ type Challenge = { challenge: string };
 export interface PortalFixtures {
   email: string;
   session: { id: string; cookie: string };
+  /** A session of an operator with all rights. */
+  operator: { id: string; cookie: string };
   /** Another session of the same account. */
   endedId: string;
   oidc: { query: string; cookie: string };
@@ -82,6 +85,7 @@ export async function portalFixtures(
   return {
     email,
     session,
+    operator: await start((await insertMember(h, OPERATORS, 'ADMIN')).staffId),
     endedId: ended.id,
     oidc: await logInAtProvider(h, provider, { email: other.email, path: '/portal/login/oidc' }),
     loggedOut,

@@ -1,12 +1,14 @@
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { staffCookie } from '../../api/accounts/staff-cookie';
 import { type AuditContext } from '../../api/db/audit-context';
 import { inviteMember } from '../../api/members/invite-member';
 import { addMember } from '../../api/members/change-members';
 import { type Env, newId, type PartnerId } from '../../shared/domain/ids';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import type { MemberRole, OperatorRole } from '../../shared/domain/roles';
-import type { OrganizationId } from '../../shared/store/members';
+import { OPERATORS, type OrganizationId } from '../../shared/store/members';
 import { prepareMail } from '../../workers/mails/prepare-mail';
+import { type BrowserSession, newBrowserSession } from './browser-session';
 import type { TestResponse } from './client';
 import type { Harness } from './harness';
 import { PASSWORD } from './password';
@@ -51,11 +53,11 @@ export async function invite(
   return { invitationId: _id, email, token };
 }
 
-/** Creates an account that is a member of a partner, without a request or an invitation. */
+/** Creates an account that is a member of a partner or an operator, without a request or an invitation. */
 export async function insertMember(
   { ctx }: Pick<Harness, 'ctx'>,
-  partnerId: PartnerId,
-  role: MemberRole = 'VIEWER',
+  organization: OrganizationId,
+  role: MemberRole | OperatorRole = 'VIEWER',
 ): Promise<{ staffId: string; memberId: string; email: string }> {
   const { store, staffAuth } = ctx;
   const email = newStaffEmail();
@@ -64,11 +66,30 @@ export async function insertMember(
   const at = new Date();
   const staffId = await store.transaction(async (session) => {
     const id = await staffAuth.createAccount({ email, name: `Member ${role}`, passwordHash }, at, session);
-    const member = { _id: memberId, organization: partnerId, staffId: id, role, createdAt: at, updatedAt: at };
+    const member = { _id: memberId, organization, staffId: id, role, createdAt: at, updatedAt: at };
     await addMember(ctx, member, session);
     return id;
   }, STORE_TIMEOUT_MS);
   return { staffId, memberId, email };
+}
+
+/** Returns a browser in which a staff account is logged in. */
+export async function staffBrowser(h: Pick<Harness, 'ctx' | 'url'>, staffId: string): Promise<BrowserSession> {
+  const { publicUrl } = h.ctx.config;
+  const browser = newBrowserSession(h.url, { ip: fromNewAddress()['x-forwarded-for'], publicUrl });
+  const cookie = staffCookie(h.ctx, await h.ctx.staffAuth.startSession(staffId, undefined));
+  const [name, value] = cookie.split(';')[0]!.split('=') as [string, string];
+  browser.cookies.set(name, value);
+  return browser;
+}
+
+/** Creates an operator's account and returns a browser in which it is logged in. */
+export async function operatorBrowser(
+  h: Pick<Harness, 'ctx' | 'url'>,
+  role: OperatorRole,
+): Promise<{ browser: BrowserSession; memberId: string }> {
+  const { staffId, memberId } = await insertMember(h, OPERATORS, role);
+  return { browser: await staffBrowser(h, staffId), memberId };
 }
 
 /** Returns the code that an authenticator app shows (RFC 6238). */

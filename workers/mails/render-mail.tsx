@@ -94,12 +94,12 @@ const FACTS_TEXTS: Record<FactsKind, (facts: Record<string, string>) => Template
     ],
   }),
   APPLICATION_REJECTED: ({ name, applicationId, reason }) => ({
-    path: '/guide',
+    path: '/partners',
     subject: 'Your application to MIR was rejected',
     before: [
       `The operator of this MIR server rejected the application ${applicationId} to make ${name} a partner.`,
       ...(reason ? [`Reason: ${reason}`] : []),
-      'You can apply again. The first chapter of the guide explains how:',
+      'You can apply again:',
     ],
     after: [],
   }),
@@ -110,7 +110,7 @@ const FACTS_TEXTS: Record<FactsKind, (facts: Record<string, string>) => Template
       `${partner} is now a partner of this MIR server. You’re invited to become its first administrator. To accept, open this page:`,
     ],
     after: [
-      `The link works only once and expires after ${INVITATION_DAYS} days. As an administrator, you invite your colleagues and manage API keys. The operator has the first API keys and gives them to you separately.`,
+      `The link works only once and expires after ${INVITATION_DAYS} days. As an administrator, you invite your colleagues, and create and manage API keys. If the operator has issued the first API keys, you get them separately.`,
       'If you don’t expect this email, ignore it. Nobody becomes an administrator then.',
     ],
   }),

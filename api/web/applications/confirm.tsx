@@ -1,12 +1,13 @@
-import type { ComponentChildren, VNode } from 'preact';
+import type { VNode } from 'preact';
 import { APPLICATION_LINK_DAYS } from '../../../shared/domain/mailed-link';
-import type { ApplicationDoc, ApplicationStatus } from '../../../shared/store/applications';
+import type { ApplicationDoc } from '../../../shared/store/applications';
 import { throttle, throttledAddress, type ThrottleRule } from '../../http/throttle';
 import { confirmAddress, findByMailedSecret } from '../../partners/confirm-address';
 import { Actions, Button, ButtonLink, Form } from '../design/form';
 import { Layout } from '../design/layout';
-import { Day, Facts, Heading, Notice, Num } from '../design/text';
+import { Day, Heading, Notice } from '../design/text';
 import { page, type PageResponse } from '../http/page';
+import { ApplicationStatusFacts } from './application-status';
 
 const GONE = 410;
 const DAY_MS = 24 * 3_600_000;
@@ -17,18 +18,6 @@ const ATTEMPTS: ThrottleRule = {
   points: 30,
   seconds: 3_600,
   rejection: 'Too many attempts to confirm an address.',
-};
-
-const STATUS_TEXTS: Record<ApplicationStatus, { status: string; text: string }> = {
-  PENDING: {
-    status: 'Waiting for a decision',
-    text: 'The operator of this MIR server decides on your application. We’ll email you the decision.',
-  },
-  APPROVED: {
-    status: 'Approved',
-    text: 'Your application was approved. We sent you an email with which you become the first administrator.',
-  },
-  REJECTED: { status: 'Rejected', text: 'Your application was rejected. You can apply again.' },
 };
 
 function Confirm({
@@ -43,7 +32,7 @@ function Confirm({
       <Heading>Confirm your email address</Heading>
       <p>
         <bdi>{name}</bdi> applied to become a partner of this MIR server, with the address{' '}
-        <strong>{contactEmail}</strong>.
+        <strong>{contactEmail}</strong>. Confirm that the address is yours, so that we can email you the decision.
       </p>
       <Form action={PATH} hidden={{ token }}>
         <Actions>
@@ -56,28 +45,17 @@ function Confirm({
 }
 
 function Status({ application }: { application: ApplicationDoc }): VNode {
-  const { _id, name, status, reason, createdAt, decidedAt } = application;
-  const shown = STATUS_TEXTS[status];
-  const linkExpiresAt = new Date(createdAt.getTime() + APPLICATION_LINK_DAYS * DAY_MS);
-  const facts: (readonly [string, ComponentChildren] | null)[] = [
-    ['Status', shown.status],
-    status === 'REJECTED' && reason !== undefined ? ['Reason', reason] : null,
-    ['Applicant', <bdi>{name}</bdi>],
-    ['Application ID', <Num>{_id}</Num>],
-    ['Submitted', <Day at={createdAt} />],
-    decidedAt ? ['Decided', <Day at={decidedAt} />] : null,
-  ];
+  const linkExpiresAt = new Date(application.createdAt.getTime() + APPLICATION_LINK_DAYS * DAY_MS);
   return (
     <Layout title="Your application">
       <Heading>Your application</Heading>
       <Notice>
         <p>Your email address is confirmed.</p>
       </Notice>
-      <p>{shown.text}</p>
-      <Facts facts={facts} />
+      <ApplicationStatusFacts application={application} />
       <p class="quiet">
-        To look up the status later, open the link in our email again until <Day at={linkExpiresAt} />, or use the API
-        with the application ID and your email address.
+        To look up the status later, open the link in our email again until <Day at={linkExpiresAt} />, or{' '}
+        <a href="/partners/status">enter the application ID and your email address</a>.
       </p>
     </Layout>
   );
@@ -90,7 +68,7 @@ const invalidLink: PageResponse = {
       <Heading>This link no longer works</Heading>
       <p>The link has expired or is incomplete. To get a new link, send your application again.</p>
       <Actions>
-        <ButtonLink href="/guide">Open the guide</ButtonLink>
+        <ButtonLink href="/partners/apply">Apply again</ButtonLink>
       </Actions>
     </Layout>
   ),

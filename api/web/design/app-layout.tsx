@@ -19,6 +19,8 @@ export interface NavGroup {
 export interface AppLayoutProps {
   /** Name of the page. The browser tab shows it before the name of the place. */
   title: string;
+  /** Title in the browser tab, if it is not that of the page. */
+  tabTitle?: string | undefined;
   /** Name of the organization or server that the pages are about, at the top of the navigation. */
   place: { name: string; href: string };
   nav: readonly NavGroup[];
@@ -35,12 +37,12 @@ export interface AppLayoutProps {
 
 /** A page of the portal or console: navigation at the left, and a title with the page's content. */
 export function AppLayout(props: AppLayoutProps): VNode {
-  const { title, place, nav, current, lead, aside, testMode = false, children } = props;
+  const { title, tabTitle = title, place, nav, current, lead, aside, testMode = false, children } = props;
   return (
-    <Document title={`${title} · ${place.name}`}>
+    <Document title={`${tabTitle} · ${place.name}`}>
       <div class="app">
         <header class="side">
-          <a class="brand" href={place.href}>
+          <a class="brand" href={place.href} aria-label={place.name}>
             <img src={icon.path} alt="" width="22" height="22" />
             <span>
               <bdi>{place.name}</bdi>

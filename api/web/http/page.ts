@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import type { Log } from '../../../shared/log';
+import type { OperatorRight, OperatorRole } from '../../../shared/domain/roles';
 import type { ApiContext } from '../../context';
 import type { createSubmitSingle } from '../../events/submit-single';
 import type { Admit } from '../../http/run-route';
@@ -14,6 +15,14 @@ export interface PartnerCalls {
 
 /** Text fields by name, with the first value for each name. The object has no prototype. */
 export type Fields = Readonly<Record<string, string | undefined>>;
+
+/** A logged-in operator. */
+export interface Operator {
+  memberId: string;
+  name: string;
+  role: OperatorRole;
+  rights: readonly OperatorRight[];
+}
 
 /** Input to a page's handler. */
 export interface PageCall extends PartnerCalls {
@@ -32,6 +41,8 @@ export interface PageCall extends PartnerCalls {
   session: Session | null;
   /** Session of a member or operator. Null on pages for others, and if no one is logged in. */
   staff: StaffSession | null;
+  /** The logged-in operator. Null on pages that are not only for operators. */
+  operator: Operator | null;
   /** Random ID of the browser, from an HttpOnly cookie. It does not change at login. */
   visitor: string;
   /** The posted fields, after the CSRF check; empty for GET. */
@@ -75,6 +86,8 @@ export interface Page {
    * use.
    */
   always?: boolean;
+  /** True if the posted form contains a long text. */
+  hasLongText?: boolean;
   /** True if the page reads no session, so that it is served while the databases are down. */
   withoutSession?: boolean;
   /**
@@ -82,19 +95,36 @@ export interface Page {
    * counts. With `required`, browsers without one are redirected to the login page.
    */
   staff?: 'optional' | 'required';
+  /** The right that the role of an operator must have. Accounts that are not operators get 404. */
+  right?: OperatorRight;
   handle: (call: PageCall) => Promise<PageResponse> | PageResponse;
 }
 
 /** A page for logged-in members and operators. */
 export type StaffCall = PageCall & { staff: StaffSession };
+/** A page for logged-in operators. */
+export type OperatorCall = StaffCall & { operator: Operator };
 
 /** Declares a page that needs the session of a staff account. List it in `api/web/routes.ts`. */
 export function staffPage(
-  definition: Omit<Page, 'handle' | 'staff' | 'always'> & {
+  definition: Omit<Page, 'handle' | 'staff' | 'always' | 'right'> & {
     handle: (call: StaffCall) => Promise<PageResponse> | PageResponse;
   },
 ): Page {
   return { ...definition, always: true, staff: 'required', handle: (call) => definition.handle(call as StaffCall) };
+}
+
+/**
+ * Declares a page of the console. Browsers without a session are redirected to the login page, accounts that are not
+ * operators get 404, and operators without the right get 403. List it in `api/web/routes.ts`.
+ */
+export function operatorPage(
+  definition: Omit<Page, 'handle' | 'staff' | 'always' | 'right'> & {
+    right: OperatorRight;
+    handle: (call: OperatorCall) => Promise<PageResponse> | PageResponse;
+  },
+): Page {
+  return { ...definition, always: true, staff: 'required', handle: (call) => definition.handle(call as OperatorCall) };
 }
 
 /** Declares a page. List it in `api/web/routes.ts`. */

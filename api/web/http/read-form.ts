@@ -1,6 +1,5 @@
 import type { Request, Response } from 'express';
 import { PublicError } from '../../http/public-error';
-import { MAX_FORM_BODY_BYTES } from '../../http/body-limits';
 import { readBody, textOf } from '../../http/read-body';
 import type { Fields } from './page';
 
@@ -18,11 +17,11 @@ export function fieldsOf(pairs: Iterable<[string, string]>): Fields {
   return fields;
 }
 
-/** Reads the fields of a posted form. Throws 400, 413 or 415 for bodies that our pages never send. */
-export async function readForm(req: Request, res: Response): Promise<Fields> {
+/** Reads the fields of a posted form. Throws 400, 413 or 415 for bodies that our pages never send, and for forms over `maxBytes`. */
+export async function readForm(req: Request, res: Response, maxBytes: number): Promise<Fields> {
   const [type] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
   if (type?.trim() !== 'application/x-www-form-urlencoded' || req.headers['content-encoding'] !== undefined) {
     throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Send forms uncompressed, as application/x-www-form-urlencoded.');
   }
-  return fieldsOf(new URLSearchParams(textOf(await readBody(req, res, MAX_FORM_BODY_BYTES))));
+  return fieldsOf(new URLSearchParams(textOf(await readBody(req, res, maxBytes))));
 }

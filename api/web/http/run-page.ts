@@ -1,8 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { MirError } from '../../../shared/errors';
-import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import { type Answer, finish, finishWithProblem, openExchange } from '../../http/finish';
+import { MAX_FORM_BODY_BYTES, MAX_LONG_FORM_BODY_BYTES } from '../../http/body-limits';
 import type { Problem } from '../../http/problem';
 import type { ResponseHeaders } from '../../http/respond';
 import { NOBODY, type ReadSession } from '../../accounts/auth';
@@ -12,15 +12,17 @@ import { type Visitor, visitorOf } from '../../accounts/cookies';
 import { CSRF_TOKEN_FIELD } from '../design/form';
 import { errorPage } from './error-page';
 import { checkCsrfToken, checkOrigin, csrfTokenOf } from './csrf-token';
-import type { Page, PageResponse, PartnerCalls } from './page';
+import type { Operator, Page, PageResponse, PartnerCalls } from './page';
 import { fieldsOf, readForm } from './read-form';
 import { render } from './render';
+import { NO_PAGE, requireOperator } from './require-operator';
 import { securityHeaders } from './security-headers';
 
 const SEE_OTHER = 303;
 const PORTAL = '/portal';
 const PORTAL_LOG_OUT = '/portal/logout';
 const PORTAL_LOG_IN = '/portal/login';
+const CONSOLE = '/console';
 const OWN_PATH = /^\/(?![/\\])/;
 
 /** Request state that both pages and error pages need. */
@@ -30,6 +32,7 @@ interface RequestState {
   visitor: Visitor;
   read: ReadSession;
   staff: StaffSession | null;
+  operator: Operator | null;
 }
 
 function sessionIdOf({ staff, read }: Pick<RequestState, 'staff' | 'read'>): string | null {
@@ -50,7 +53,12 @@ function locationOf(target: { redirect: string } | { leaveTo: URL }): string {
 }
 
 /** Turns the result of a page's handler into an HTTP response with the headers common to all pages. */
-function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor, read, staff }: RequestState): Answer {
+function presentPage(
+  ctx: ApiContext,
+  page: PageResponse,
+  { tokenInUrl, visitor, read, ...state }: RequestState,
+): Answer {
+  const { staff } = state;
   const { publicUrl, mail, oidc, operator } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
   const headers: ResponseHeaders = { ...securityHeaders(publicUrl, { tokenInUrl, formAction }), ...page.headers };
@@ -71,7 +79,9 @@ function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor,
     provider: oidc?.name ?? null,
     operator,
     signedInAs: (staff ?? read.session)?.email ?? null,
-    ...(staff ? { home: PORTAL, logOut: PORTAL_LOG_OUT } : { home: '/account', logOut: '/logout' }),
+    ...(staff
+      ? { home: state.operator ? CONSOLE : PORTAL, logOut: PORTAL_LOG_OUT }
+      : { home: '/account', logOut: '/logout' }),
   });
   return { status: page.status ?? 200, text, mediaType: 'text/html; charset=utf-8', headers };
 }
@@ -81,22 +91,20 @@ function presentErrorPage(ctx: ApiContext, problem: Problem, state: RequestState
   return presentPage(ctx, { status, html: errorPage(problem, state.requestId), headers }, state);
 }
 
-const NO_PAGE = new PublicError('NOT_FOUND', 'Check the address. If you followed a link, the link may be incomplete.');
-
 /** Sends the error page for a request that does not match any page. */
 export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thrown: unknown): void {
   const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
   const visitor = { ...visitorOf(req.headers.cookie, ctx.config.publicUrl), cookie: null };
   const exchange = openExchange(req, res);
   // The URL may be an incomplete or mistyped copy of an emailed link that contains a token.
-  const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY, staff: null };
+  const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY, staff: null, operator: null };
   finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, state));
 }
 
 /** Returns a page's Express handler, which reads the session, validates posted forms and renders the page. */
 export function runPage(
   ctx: ApiContext,
-  { method, tokenInUrl = false, staff, withoutSession = false, handle }: Page,
+  { method, tokenInUrl = false, staff, right, hasLongText = false, withoutSession = false, handle }: Page,
   partnerCalls: PartnerCalls,
 ): RequestHandler {
   // URLs of the portal and console name partners, and nothing else needs to know which pages a person has open.
@@ -107,9 +115,10 @@ export function runPage(
     if (staff) state.staff = await readStaffSession(ctx, cookie);
     else if (!withoutSession) state.read = await ctx.auth.readSession(cookie);
     const { session } = state.read;
+    if (right && state.staff) state.operator = await requireOperator(ctx, state.staff, right);
     let form = fieldsOf([]);
     if (method === 'POST') {
-      form = await readForm(req, res);
+      form = await readForm(req, res, hasLongText ? MAX_LONG_FORM_BODY_BYTES : MAX_FORM_BODY_BYTES);
       const bearer = { sessionId: sessionIdOf(state), visitor: state.visitor.id };
       checkCsrfToken(form[CSRF_TOKEN_FIELD], csrfTokenOf(ctx.secrets, bearer));
     }
@@ -125,6 +134,7 @@ export function runPage(
       ip: req.ip ?? 'unknown',
       session,
       staff: state.staff,
+      operator: state.operator,
       visitor: state.visitor.id,
       form,
       query: fieldsOf(textOf(req.query)),
@@ -143,6 +153,7 @@ export function runPage(
       visitor,
       read: NOBODY,
       staff: null,
+      operator: null,
     };
     const response = run(req, res, state).then((page) => presentPage(ctx, page, state));
     finish(ctx, exchange, response, (problem) => presentErrorPage(ctx, problem, state));

@@ -48,7 +48,12 @@ function Home({
         facts={[
           ['Email address', email],
           ['Second factor', hasSecondFactor ? 'On' : 'Off'],
-          operator && ['Operator of this server', ROLE_NAMES[operator.role]],
+          operator && [
+            'Operator of this server',
+            <>
+              {ROLE_NAMES[operator.role]}. <a href="/console">Open the console</a>
+            </>,
+          ],
         ]}
       />
       <section>

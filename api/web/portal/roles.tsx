@@ -1,15 +1,18 @@
 import type { VNode } from 'preact';
-import { MEMBER_ROLE_MEANINGS, MEMBER_ROLES, type MemberRole, type OperatorRole } from '../../../shared/domain/roles';
+import {
+  MEMBER_ROLE_MEANINGS,
+  MEMBER_ROLES,
+  type MemberRole,
+  OPERATOR_ROLE_NAMES,
+  type OperatorRole,
+} from '../../../shared/domain/roles';
 
 /** The names of roles on pages. */
 export const ROLE_NAMES: Record<MemberRole | OperatorRole, string> = {
-  VIEWER: 'Viewer',
+  ...OPERATOR_ROLE_NAMES,
   DEVELOPER: 'Developer',
   AGENT_MANAGER: 'Agent manager',
   ADMINISTRATOR: 'Administrator',
-  SUPPORT: 'Support',
-  ON_CALL: 'On-call',
-  ADMIN: 'Admin',
 };
 
 /** A choice between the roles of members, with what each may do. */

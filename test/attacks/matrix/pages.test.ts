@@ -18,7 +18,7 @@ import { unique } from './resources';
  * Who may use a page. Visitors without a session are redirected from pages for people to `/login`, or to the invitation
  * that they want to decide on.
  */
-const ACCESS: Record<string, 'anyone' | 'person' | 'staff'> = {
+const ACCESS: Record<string, 'anyone' | 'person' | 'staff' | 'operator'> = {
   'GET /': 'anyone',
   'GET /signup': 'anyone',
   'POST /signup': 'anyone',
@@ -37,6 +37,11 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff'> = {
   'POST /reset': 'anyone',
   'GET /partners/applications/confirm': 'anyone',
   'POST /partners/applications/confirm': 'anyone',
+  'GET /partners': 'anyone',
+  'GET /partners/apply': 'anyone',
+  'POST /partners/apply': 'anyone',
+  'GET /partners/status': 'anyone',
+  'POST /partners/status': 'anyone',
   'GET /outbox': 'anyone',
   'GET /link': 'person',
   'POST /link': 'person',
@@ -61,6 +66,11 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff'> = {
   'POST /portal/reset': 'anyone',
   'GET /portal': 'staff',
   'POST /portal/sessions/:sessionId/end': 'staff',
+  'GET /console': 'operator',
+  'GET /console/applications': 'operator',
+  'GET /console/applications/:id': 'operator',
+  'POST /console/applications/:id/approve': 'operator',
+  'POST /console/applications/:id/reject': 'operator',
   'GET /guide': 'anyone',
   'GET /errors/:code': 'anyone',
   'GET /runbook': 'anyone',
@@ -130,7 +140,7 @@ async function newCredentials(): Promise<typeof credentials> {
 
 /** Returns where a page sends visitors without a session. */
 function targetOf(path: string): RegExp {
-  if (path.startsWith('/portal')) return /^\/portal\/login$/;
+  if (path.startsWith('/portal') || path.startsWith('/console')) return /^\/portal\/login$/;
   return path === '/link/:token' ? /^\/link\/[\w-]+$/ : /^\/login\?next=/;
 }
 
@@ -143,7 +153,7 @@ describe('every page', () => {
     'has a known audience and a request that succeeds: %s %s',
     (method, path) => {
       // A new page needs an entry in ACCESS and a request in test/support/every-route.ts.
-      expect(['anyone', 'person', 'staff']).toContain(ACCESS[`${method} ${path}`]);
+      expect(['anyone', 'person', 'staff', 'operator']).toContain(ACCESS[`${method} ${path}`]);
       expect(callsOf(method, path).length).toBeGreaterThan(0);
     },
   );

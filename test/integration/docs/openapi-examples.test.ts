@@ -107,7 +107,9 @@ describe('OpenAPI examples', () => {
       }
     }
     // No API route returns these two codes, which are for unsupported methods and for HTML forms.
-    expect([...seen, 'METHOD_NOT_ALLOWED', 'FORM_REFUSED'].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
+    expect([...seen, 'METHOD_NOT_ALLOWED', 'FORM_REFUSED', 'RIGHT_MISSING'].toSorted()).toEqual(
+      Object.keys(PROBLEMS).toSorted(),
+    );
   });
 
   it('rejects a problem whose code the route does not document', () => {

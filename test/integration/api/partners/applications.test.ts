@@ -166,7 +166,7 @@ describe('a decision', () => {
     const link = await mailedLink(h, contactEmail, CONFIRM);
     await confirmBy(link);
     expect((await decide(applicationId, 'reject', { reason: 'The website is empty.' })).status).toBe(200);
-    expect(await mailedLink(h, contactEmail, /was rejected/)).toBe('/guide');
+    expect(await mailedLink(h, contactEmail, /was rejected/)).toBe('/partners');
     const mail = (await mailsTo(contactEmail)).find(({ subject }) => subject.includes('rejected'));
     expect(mail!.text).toContain('Reason: The website is empty.');
     expect((await askStatus(applicationId, contactEmail)).body).toMatchObject({

@@ -1,0 +1,36 @@
+import type { ComponentChildren, VNode } from 'preact';
+import { AppLayout } from '../design/app-layout';
+import { usePageFacts } from '../design/page-facts';
+
+interface ConsoleLayoutProps {
+  title: string;
+  tabTitle?: string;
+  /** Path of the page in the navigation that this page belongs to. */
+  current: string;
+  /** Number of applications that wait for a decision. */
+  pending: number;
+  lead?: ComponentChildren;
+  aside?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+/** A page of the console. */
+export function ConsoleLayout({ pending, ...page }: ConsoleLayoutProps): VNode {
+  const { name } = usePageFacts().operator;
+  const nav = [
+    {
+      items: [
+        { href: '/console', text: 'Overview' },
+        { href: '/console/applications', text: 'Applications', count: pending },
+      ],
+    },
+    {
+      heading: 'Help',
+      items: [
+        { href: '/runbook', text: 'Runbook' },
+        { href: '/guide', text: 'Partner Guide' },
+      ],
+    },
+  ];
+  return <AppLayout {...page} nav={nav} place={{ name: name ?? 'MIR console', href: '/console' }} />;
+}

@@ -1,0 +1,146 @@
+import type { VNode } from 'preact';
+import { z } from 'zod';
+import { MirError } from '../../../shared/errors';
+import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
+import { auditContextForOperator } from '../../db/audit-context';
+import { reasonSchema } from '../../http/schemas';
+import { approvePendingApplication } from '../../partners/approve-application';
+import { termsInput } from '../../partners/input-schemas';
+import { readApplication } from '../../partners/list-applications';
+import type { IssuedKeys } from '../../partners/present-partner';
+import { rejectPendingApplication } from '../../partners/reject-application';
+import { Panel } from '../design/app-parts';
+import { Actions, ButtonLink } from '../design/form';
+import { parseFields } from '../design/parse-fields';
+import { Facts, Notice, Num } from '../design/text';
+import { type Fields, operatorPage, type PageResponse } from '../http/page';
+import { DECIDE, showApplication } from './application-page';
+import { applicationPath } from './applications-table';
+import { ConsoleLayout } from './console-layout';
+
+const rejectInput = z.strictObject({ reason: reasonSchema });
+
+interface IssuedProps {
+  name: string;
+  contactEmail: string;
+  keys: IssuedKeys;
+  pending: number;
+}
+
+/** The first keys of a partner. No later page contains them. */
+function Issued({ name, contactEmail, keys: { partnerId, liveApiKey, testApiKey }, pending }: IssuedProps): VNode {
+  return (
+    <ConsoleLayout title={`API keys of ${name}`} current="/console/applications" pending={pending}>
+      <Notice kind="warn" title="Copy both keys now">
+        <p>They’re shown only once. Pass them on to {contactEmail} in a way that nobody else can read.</p>
+      </Notice>
+      <Panel>
+        <Facts facts={[['Partner ID', <Num>{partnerId}</Num>]]} />
+        <h3 id="test-key">Test key</h3>
+        <code class="secret" aria-labelledby="test-key">
+          {testApiKey}
+        </code>
+        <h3 id="live-key">Live key</h3>
+        <code class="secret" aria-labelledby="live-key">
+          {liveApiKey}
+        </code>
+      </Panel>
+      <Actions>
+        <ButtonLink href="/console/applications">I’ve copied both keys</ButtonLink>
+      </Actions>
+    </ConsoleLayout>
+  );
+}
+
+/** What errors call the fields, in the summary at the top of the page. */
+const TERM_LABELS = [
+  ['eventsPerMinute', 'Events per minute'],
+  ['requestsPerMinute', 'Other requests per minute'],
+  ['queueSharePercent', 'Share of the queue'],
+  ['allowedReturnOrigins', 'Return origins'],
+] as const;
+
+/** Returns an entered number. Text that is not a whole number becomes NaN, which no limit accepts. */
+function numberOf(text: string | undefined): number {
+  const entered = (text ?? '').trim();
+  return /^\d+$/.test(entered) ? Number(entered) : Number.NaN;
+}
+
+/** Returns the terms in a form, as a client of the API sends them. */
+function termsOf(form: Fields): unknown {
+  const queueSharePercent = numberOf(form['queueSharePercent']);
+  const origins = (form['allowedReturnOrigins'] ?? '').split(/\s+/).filter((origin) => origin !== '');
+  return {
+    plan: form['plan'] ?? '',
+    limits: {
+      eventsPerMinute: numberOf(form['eventsPerMinute']),
+      requestsPerMinute: numberOf(form['requestsPerMinute']),
+      // The default is not stored, so that a later default applies to this partner, too.
+      ...(queueSharePercent === DEFAULT_QUEUE_SHARE_PERCENT ? {} : { queueSharePercent }),
+    },
+    ...(origins.length > 0 ? { allowedReturnOrigins: origins } : {}),
+  };
+}
+
+/** Returns null if the application was decided in the meantime, or does not exist. */
+async function unlessDecided<T>(decision: Promise<T>): Promise<T | null> {
+  try {
+    return await decision;
+  } catch (error) {
+    if (error instanceof MirError && error.code === 'CONFLICT') return null;
+    throw error;
+  }
+}
+
+export const approveApplication = operatorPage({
+  method: 'POST',
+  path: '/console/applications/:id/approve',
+  right: DECIDE,
+  handle: async ({ ctx, operator, params, form, requestId }): Promise<PageResponse> => {
+    const id = params['id']!;
+    const { data: terms, errors } = parseFields(termsInput, termsOf(form), {
+      nameOf: ({ path }) => path.replace(/^limits\./, '').replace(/^(allowedReturnOrigins)\..*/, '$1'),
+      textOf: ({ path, code, message }) => {
+        const label = TERM_LABELS.find(([field]) => path.includes(field))?.[1];
+        const text = code === 'INVALID_TYPE' || code === 'REQUIRED' ? 'Enter a whole number.' : message;
+        return label === undefined ? text : `${label}: ${text}`;
+      },
+    });
+    if (terms === null) return showApplication(ctx, operator, id, { values: form, errors });
+    const issueKeys = ctx.config.mail.kind === 'off';
+    const auditContext = auditContextForOperator({ operator, requestId });
+    const keys = await unlessDecided(approvePendingApplication(ctx, id, terms, auditContext, { issueKeys }));
+    if (keys === null) return showApplication(ctx, operator, id, { isTooLate: true });
+    if (!issueKeys) return { redirect: `${applicationPath(id)}?done=approved` };
+    const [{ name, contactEmail }, pending] = await Promise.all([
+      readApplication(ctx, id),
+      ctx.store.applications.countPending(),
+    ]);
+    return {
+      html: <Issued name={name} contactEmail={contactEmail} keys={keys} pending={pending} />,
+      headers: { 'Cache-Control': 'no-store' },
+    };
+  },
+});
+
+export const rejectApplication = operatorPage({
+  method: 'POST',
+  path: '/console/applications/:id/reject',
+  right: DECIDE,
+  handle: async ({ ctx, operator, params, form, requestId }): Promise<PageResponse> => {
+    const id = params['id']!;
+    const reason = (form['reason'] ?? '').trim();
+    const { data, errors } = parseFields(
+      rejectInput,
+      { reason },
+      {
+        textOf: ({ message }) => (reason === '' ? 'Enter a reason. The applicant gets it, too.' : message),
+      },
+    );
+    if (data === null) return showApplication(ctx, operator, id, { values: form, errors });
+    const auditContext = auditContextForOperator({ operator, requestId });
+    const rejected = await unlessDecided(rejectPendingApplication(ctx, id, data, auditContext));
+    if (rejected === null) return showApplication(ctx, operator, id, { isTooLate: true });
+    return { redirect: `${applicationPath(id)}?done=rejected` };
+  },
+});
