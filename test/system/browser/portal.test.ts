@@ -45,7 +45,7 @@ describeInBrowser('the portal in a browser', () => {
     await page.reload();
     await expectNoFaults(page, 'portal');
     await press(page, 'Log out there');
-    expect(await page.$$('.records li')).toHaveLength(1);
+    expect(await page.$$('[aria-label="Your sessions"] li')).toHaveLength(1);
     await press(page, 'Log out');
     expect(page.url()).toContain('/portal/login?done=out');
     for (const path of ['forgot', 'reset', 'invitation']) {
