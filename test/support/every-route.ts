@@ -4,10 +4,10 @@ import { boardPaths, consoleRequests } from './console-requests';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import type { OidcServer } from './oidc-server';
 import { PASSWORD } from './people';
+import { portalRequests } from './portal-requests';
 import { type PortalFixtures, portalFixtures, staffCalls } from './staff-calls';
+import type { StoreRole } from './store-role';
 import { prepareRoutes, type Prepared } from './route-fixtures';
-
-export type StoreRole = 'queue' | 'cache' | 'store';
 
 /** A request that succeeds while all stores are up. */
 export interface RouteCall {
@@ -169,9 +169,11 @@ function adminCalls({ other, ids, agents }: Prepared): RouteCall[] {
 
 function pageCalls(
   { ctx, url }: Harness,
-  { webSession, ana, bea, links, emails, tokens, oidc, ids }: Prepared,
+  prepared: Prepared,
   { operator: operators, ...portal }: PortalFixtures,
 ): RouteCall[] {
+  const { webSession, ana, bea, links, emails, tokens, oidc, ids } = prepared;
+  const tenant = { partnerId: prepared.partner.partnerId, env: 'live' };
   const cookieOf = (session: string | null): string =>
     [`mir_visitor=${webSession}`, ...(session === null ? [] : [session])].join('; ');
   const open = (route: string, needs: readonly StoreRole[], options: CallOptions = {}, session: string | null = null) =>
@@ -247,6 +249,11 @@ function pageCalls(
     post('POST /portal/sessions/:sessionId/end', BOTH, {}, portal.session, { sessionId: portal.endedId }),
     ...consoleRequests(ids.applications.slice(2)).map(([route, params, fields]) =>
       fields ? post(route, STORE, fields, operators, params) : open(route, STORE, { params }, operators.cookie),
+    ),
+    ...portalRequests(prepared, portal).map(([route, needs, { query = '', fields }]) =>
+      fields
+        ? post(route, needs, fields, portal.session, tenant)
+        : open(route, needs, { params: tenant, query }, portal.session.cookie),
     ),
     open('GET /guide', NONE),
     open('GET /runbook', NONE, {}, ana.session.cookie),

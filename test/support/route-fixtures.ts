@@ -29,7 +29,7 @@ interface Person {
   second: Session;
 }
 
-const AGENTS = ['parent', 'killed', 'patched', 'active', 'suspended', 'revoked', 'rotated', 'bot'] as const;
+const AGENTS = ['parent', 'killed', 'patched', 'active', 'suspended', 'revoked', 'rotated', 'stopped', 'bot'] as const;
 
 /** The rows needed to send one request to every route. Each request that changes or deletes a row has its own row. */
 export interface Prepared {
@@ -209,11 +209,11 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
     post('/partners/applications', anApplication({ contactEmail: newEmail() }), ''),
   );
   const { eventId: event, receiptId: receipt } = await eventAndReceipt(h, partner);
-  const keys = [await newKey(), await newKey(), await newKey()];
+  const keys = [await newKey(), await newKey(), await newKey(), await newKey()];
   const leaked = await newKey();
   const webhooks: string[] = [];
   const endpoint = { url: 'https://a.example/other', types: ['link.removed'] };
-  for (let n = 0; n < 4; n += 1) webhooks.push((await post('/webhooks', endpoint)).webhookId);
+  for (let n = 0; n < 5; n += 1) webhooks.push((await post('/webhooks', endpoint)).webhookId);
   // Caches the keys, so that calls with these keys do not need MongoDB.
   for (const key of [agents.bot.apiKey, other.liveKey]) await client.post('/v1/resolve', key, { userExternalId: 'u' });
   return {

@@ -33,6 +33,9 @@ export interface PortalFixtures {
   oidc: { query: string; cookie: string };
   /** A session of another account, to log out. */
   loggedOut: { id: string; cookie: string };
+  /** A member to change, and an invitation to withdraw. */
+  memberId: string;
+  invitationId: string;
   tokens: Record<'invitationShown' | 'invitationUsed' | 'resetShown' | 'resetUsed', string>;
 }
 
@@ -89,6 +92,8 @@ export async function portalFixtures(
     endedId: ended.id,
     oidc: await logInAtProvider(h, provider, { email: other.email, path: '/portal/login/oidc' }),
     loggedOut,
+    memberId: (await insertMember(h, partnerId)).memberId,
+    invitationId: (await invite(h, partnerId, 'VIEWER')).invitationId,
     tokens: {
       invitationShown: (await invite(h, partnerId, 'VIEWER')).token,
       invitationUsed: (await invite(h, partnerId, 'VIEWER')).token,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openOperatorSession } from '../../../api/web/console/session';
 import { csrfTokenOf } from '../../../api/web/http/csrf-token';
+import { MEMBER_PAGES } from '../../../api/web/portal/pages';
 import { PAGES } from '../../../api/web/routes';
 import { staffCookie } from '../../../api/accounts/staff-cookie';
 import { endSession } from '../../../api/staff/end-sessions';
@@ -65,6 +66,9 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff' | 'operator'> = {
   'GET /portal/reset': 'anyone',
   'POST /portal/reset': 'anyone',
   'GET /portal': 'staff',
+  'GET /portal/confirm': 'staff',
+  'POST /portal/confirm': 'staff',
+  ...Object.fromEntries(MEMBER_PAGES.map(({ method, path }) => [`${method} ${path}`, 'staff' as const])),
   'POST /portal/sessions/:sessionId/end': 'staff',
   'GET /console': 'operator',
   'GET /console/applications': 'operator',

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Authorizer, createAuthorizer } from '../../../../shared/authz/authorizer';
 import { type AuthorityStore, authorityStore } from '../../../../shared/authz/authority-store';
 import type { Admission } from '../../../../shared/authz/admission';
@@ -60,39 +60,41 @@ function authorize(authorizer: Authorizer, { key }: GrownAgent): Promise<Admissi
   return authorizer.authorize(parseApiKey(key)!, 'requests', 'events:read', []);
 }
 
-it('reads each key once when the keys of a whole tree are presented at the same time', async () => {
-  const { authorizer, reads } = newAuthorizer();
-  await Promise.all(tree.map((agent) => authorize(authorizer, agent)));
-  expect(reads.keys).toBe(AGENTS);
-});
-
-it('caches shared rows although another process is still reading them', async () => {
-  const slow = heldAuthorizer('before');
-  const fast = heldAuthorizer('before');
-  const waiting = authorize(fast.authorizer, tree[1]!);
-  await fast.reading;
-  const stillReading = authorize(slow.authorizer, tree[2]!);
-  await slow.reading;
-  fast.release();
-  expect((await waiting).credential.agent!.agentId).toBe(tree[1]!.agentId);
-  expect(fast.reads.keys).toBe(1);
-  slow.release();
-  expect((await stillReading).credential.agent!.agentId).toBe(tree[2]!.agentId);
-  expect(slow.reads.keys).toBe(1);
-});
-
-it('does not cache what any of several readers read before a change', async () => {
-  const readers = [heldAuthorizer('after'), heldAuthorizer('after')];
-  const waiting = readers.map(({ authorizer }, n) => authorize(authorizer, tree[n + 1]!));
-  const outcomes = Promise.allSettled(waiting);
-  await Promise.all(readers.map(({ reading }) => reading));
-  const root = tree[0]!;
-  await mir.ctx.authorizer.withInvalidation(parseApiKey(root.key)!.tag, { nodes: [root.agentId] }, async () => {
-    await mir.ctx.store.agents.model.updateOne({ _id: root.agentId }, { subtreeSuspendedAt: new Date() });
+describe('an authorizer whose cache is empty', () => {
+  it('reads each key once when the keys of a whole tree are presented at the same time', async () => {
+    const { authorizer, reads } = newAuthorizer();
+    await Promise.all(tree.map((agent) => authorize(authorizer, agent)));
+    expect(reads.keys).toBe(AGENTS);
   });
-  for (const { release } of readers) release();
-  expect(await outcomes).toEqual([
-    { status: 'rejected', reason: expect.objectContaining({ code: 'AGENT_SUSPENDED' }) },
-    { status: 'rejected', reason: expect.objectContaining({ code: 'AGENT_SUSPENDED' }) },
-  ]);
+
+  it('caches shared rows although another process is still reading them', async () => {
+    const slow = heldAuthorizer('before');
+    const fast = heldAuthorizer('before');
+    const waiting = authorize(fast.authorizer, tree[1]!);
+    await fast.reading;
+    const stillReading = authorize(slow.authorizer, tree[2]!);
+    await slow.reading;
+    fast.release();
+    expect((await waiting).credential.agent!.agentId).toBe(tree[1]!.agentId);
+    expect(fast.reads.keys).toBe(1);
+    slow.release();
+    expect((await stillReading).credential.agent!.agentId).toBe(tree[2]!.agentId);
+    expect(slow.reads.keys).toBe(1);
+  });
+
+  it('does not cache what any of several readers read before a change', async () => {
+    const readers = [heldAuthorizer('after'), heldAuthorizer('after')];
+    const waiting = readers.map(({ authorizer }, n) => authorize(authorizer, tree[n + 1]!));
+    const outcomes = Promise.allSettled(waiting);
+    await Promise.all(readers.map(({ reading }) => reading));
+    const root = tree[0]!;
+    await mir.ctx.authorizer.withInvalidation(parseApiKey(root.key)!.tag, { nodes: [root.agentId] }, async () => {
+      await mir.ctx.store.agents.model.updateOne({ _id: root.agentId }, { subtreeSuspendedAt: new Date() });
+    });
+    for (const { release } of readers) release();
+    expect(await outcomes).toEqual([
+      { status: 'rejected', reason: expect.objectContaining({ code: 'AGENT_SUSPENDED' }) },
+      { status: 'rejected', reason: expect.objectContaining({ code: 'AGENT_SUSPENDED' }) },
+    ]);
+  });
 });

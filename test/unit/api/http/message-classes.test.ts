@@ -1,4 +1,4 @@
-import { afterEach, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Server } from 'node:http';
 import express, { type RequestHandler } from 'express';
 import { withMessageClasses } from '../../../../api/http/message-classes';
@@ -25,18 +25,20 @@ async function prototypesOf(app: express.Express): Promise<{ request: unknown; r
   return { ...seen!, text: await response.text() };
 }
 
-it('creates requests and responses with the prototypes that Express would set', async () => {
-  const app = withMessageClasses(express());
-  const { request, response, text } = await prototypesOf(app);
-  expect(text).toBe('hello');
-  expect(request).toBe(app.request);
-  expect(response).toBe(app.response);
-});
+describe('requests and responses', () => {
+  it('are created with the prototypes that Express would set', async () => {
+    const app = withMessageClasses(express());
+    const { request, response, text } = await prototypesOf(app);
+    expect(text).toBe('hello');
+    expect(request).toBe(app.request);
+    expect(response).toBe(app.response);
+  });
 
-it('leaves it to Express to set the prototypes of an app without classes', async () => {
-  const app = express();
-  const { request, response, text } = await prototypesOf(app);
-  expect(text).toBe('hello');
-  expect(request).not.toBe(app.request);
-  expect(response).not.toBe(app.response);
+  it('get their prototypes from Express in an app without classes', async () => {
+    const app = express();
+    const { request, response, text } = await prototypesOf(app);
+    expect(text).toBe('hello');
+    expect(request).not.toBe(app.request);
+    expect(response).not.toBe(app.response);
+  });
 });

@@ -1,0 +1,70 @@
+import type { StoreRole } from './store-role';
+import { PASSWORD } from './password';
+import type { Prepared } from './route-fixtures';
+import type { PortalFixtures } from './staff-calls';
+
+type Fields = Record<string, string>;
+
+type Needs = readonly StoreRole[];
+
+/** A request for a page of the portal about a partner: the stores that it needs, and its query or fields. */
+type PortalRequest = [route: string, needs: Needs, sent: { query?: string; fields?: Fields }];
+
+const STORE: Needs = ['store'];
+const BOTH: Needs = ['queue', 'store'];
+
+/** Returns one request that succeeds for each page about a partner's live environment. */
+export function portalRequests(
+  { agents, ids }: Prepared,
+  { memberId, invitationId }: Pick<PortalFixtures, 'memberId' | 'invitationId'>,
+): PortalRequest[] {
+  const { parent, stopped } = agents;
+  const [webhook, deleted] = [ids.webhooks[0]!, ids.webhooks[4]!];
+  const get = (path: string, query = '', needs = STORE): PortalRequest => [
+    `GET /portal/:partnerId/:env${path}`,
+    needs,
+    { query },
+  ];
+  const post = (path: string, fields: Fields, needs = BOTH): PortalRequest => [
+    `POST /portal/:partnerId/:env${path}`,
+    needs,
+    { fields },
+  ];
+  return [
+    get('', '', BOTH),
+    get('/keys'),
+    get('/keys/new'),
+    post('/keys/new', { name: 'Any', 'scope.events:read': 'on' }),
+    get('/keys/revoke', `?key=${ids.keys[0]}`),
+    post('/keys/revoke', { key: ids.keys[3]! }),
+    get('/first-event'),
+    post('/first-event', { userExternalId: 'u-1', eventType: 'mir.transaction.completed', idempotencyKey: 'portal' }),
+    get('/first-event/sent', `?event=${ids.event}`),
+    get('/rejections'),
+    get('/users'),
+    post('/users', { userExternalId: 'u-1' }, STORE),
+    get('/members'),
+    get('/members/invite'),
+    post('/members/invite', { email: 'new@harbour.example', role: 'VIEWER' }),
+    post('/members/withdraw', { invitation: invitationId }),
+    get('/members/change', `?member=${memberId}`),
+    post('/members/change', { member: memberId, role: 'DEVELOPER', action: 'change' }),
+    get('/agents'),
+    post('/agents', { name: 'Any' }, STORE),
+    get('/agents/view', `?agent=${parent.agentId}`),
+    get('/agents/stop', `?agent=${parent.agentId}`),
+    post('/agents/stop', { agent: stopped.agentId, name: stopped.doc.name, reason: 'Any', action: 'revoke' }),
+    get('/agents/report', `?kill=${ids.cascade}`),
+    get('/webhooks'),
+    get('/webhooks/new'),
+    post('/webhooks/new', { url: 'https://harbour.example/portal' }),
+    get('/webhooks/view', `?webhook=${webhook}`),
+    post('/webhooks/test', { webhook }),
+    post('/webhooks/resend', { webhook, delivery: ids.delivery }),
+    get('/webhooks/delete', `?webhook=${webhook}`),
+    post('/webhooks/delete', { webhook: deleted }),
+    get('/usage', '', BOTH),
+    ['GET /portal/confirm', STORE, {}],
+    ['POST /portal/confirm', BOTH, { fields: { password: PASSWORD } }],
+  ];
+}
