@@ -32,7 +32,7 @@ function Issued({ name, contactEmail, keys: { partnerId, liveApiKey, testApiKey 
   return (
     <ConsoleLayout title={`API keys of ${name}`} current="/console/applications" pending={pending}>
       <Notice kind="warn" title="Copy both keys now">
-        <p>They’re shown only once. Pass them on to {contactEmail} in a way that nobody else can read.</p>
+        <p>They’re shown only once. Pass them on to {contactEmail} in a way that only they can read.</p>
       </Notice>
       <Panel>
         <Facts facts={[['Partner ID', <Num>{partnerId}</Num>]]} />
