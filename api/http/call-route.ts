@@ -8,6 +8,14 @@ import type { Call, KeyAuth, ParsedRoute } from './route';
 import type { Admit } from './run-route';
 import { validate } from './validate';
 
+/** The context of the process, and how the call is admitted. */
+export interface RouteCaller {
+  ctx: ApiContext;
+  admit: Admit;
+  /** Draws on the control budget, so that the call works while the requests budget is used up. */
+  urgent?: boolean | undefined;
+}
+
 /** What a page sends to a route. */
 export interface RouteInput {
   body?: unknown;
@@ -23,7 +31,7 @@ export type PageRequest = Pick<Call<never, never, never>, 'requestId' | 'log' | 
  * key. Returns the body of the response. Throws what the route would answer with.
  */
 export async function callRoute(
-  { ctx, admit }: { ctx: ApiContext; admit: Admit },
+  { ctx, admit, urgent = false }: RouteCaller,
   route: ParsedRoute,
   key: PresentedKey,
   { body, query = {}, params = {} }: RouteInput,
@@ -31,7 +39,9 @@ export async function callRoute(
 ): Promise<unknown> {
   const auth = route.auth as KeyAuth;
   const units = unitsOf({ rows: auth.price?.rows?.(query, {}) ?? 0, ids: auth.price?.ids?.(body) ?? 0, bytes: 0 });
-  const admission = await admit(key, auth, { units });
+  // As in the API, further work draws on the requests budget.
+  const { budget: _own, ...rest } = auth;
+  const admission = await admit(key, urgent ? { ...auth, budget: 'control' } : auth, { units });
   requireAccess(admission.credential, auth);
   const call = {
     ctx,
@@ -39,7 +49,7 @@ export async function callRoute(
       key,
       tenant: tenantOf(key.partnerId, key.env),
       admission,
-      charge: async (more: number): Promise<void> => void (await admit(key, auth, { units: more, grant: 'credit' })),
+      charge: async (more: number): Promise<void> => void (await admit(key, rest, { units: more, grant: 'credit' })),
     },
     staff: undefined,
     body: route.body && validate(route.body, body, 'body', route.check?.(ctx, body)),

@@ -96,6 +96,7 @@ export const agentsPage = memberPage({
   method: 'GET',
   path: PATH,
   scope: 'agents:read',
+  urgent: true,
   handle: async ({ member, call, query }) => {
     const { cursor } = query;
     const roots = await call<Nodes>(getTreeRoute, { query: { maxDepth: '0', ...(cursor && { cursor }) } });
@@ -107,6 +108,7 @@ export const findAgentsPage = memberPage({
   method: 'POST',
   path: PATH,
   scope: 'agents:read',
+  urgent: true,
   handle: async ({ member, call, form }) => {
     const search = (form['name'] ?? '').trim();
     try {
@@ -201,6 +203,7 @@ export const agentPage = memberPage({
   method: 'GET',
   path: `${PATH}/view`,
   scope: 'agents:read',
+  urgent: true,
   handle: async ({ member, call, query }) => {
     const params = { id: query['agent'] ?? '' };
     const { cursor } = query;

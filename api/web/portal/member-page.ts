@@ -41,6 +41,8 @@ export interface MemberPage {
   scope: Scope;
   /** The page is for a change that needs a recent log-in. Members who logged in earlier confirm their password first. */
   recentLogIn?: true;
+  /** The page must work while the agents that it can stop use up the partner's requests budget. */
+  urgent?: true;
   /** Where a form that was posted too late is filled in again, if not at `path`. */
   formPath?: string;
   handle: (call: MemberCall) => Promise<PageResponse> | PageResponse;
@@ -79,6 +81,7 @@ export function memberPage({
   formPath = path,
   scope,
   recentLogIn,
+  urgent,
   handle,
   method,
 }: MemberPage): Page & { scope: Scope } {
@@ -101,7 +104,7 @@ export function memberPage({
         ...call,
         member,
         call: async <Body>(route: ParsedRoute, input: RouteInput = {}): Promise<Body> =>
-          (await callRoute({ ctx, admit }, route, member.key, input, { requestId, log, ip })) as Body,
+          (await callRoute({ ctx, admit, urgent }, route, member.key, input, { requestId, log, ip })) as Body,
       });
     },
   });

@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { MirError } from '../../../shared/errors';
 import { getAgentRoute } from '../../agents/get-agent';
 import { getCascadeRoute } from '../../agents/get-cascade';
 import type { KillPreview } from '../../agents/preview-kill';
@@ -8,7 +9,7 @@ import { revokeDescendantsRoute } from '../../agents/revoke-descendants';
 import { suspendAgentRoute } from '../../agents/suspend-agent';
 import { DataTable, Panel, State } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
-import { Facts } from '../design/text';
+import { Facts, Notice } from '../design/text';
 import type { Fields } from '../http/page';
 import { AgentTable } from './agent-parts';
 import { errorsOf } from './form-errors';
@@ -25,16 +26,43 @@ const agentsText = (count: number): string => (count === 1 ? '1 agent' : `${coun
 
 interface Stop {
   agent: PresentedAgent;
-  preview: KillPreview;
+  /** Null if the requests budget does not allow to count the agents. */
+  preview: KillPreview | null;
 }
 
 async function stopOf({ call }: MemberCall, agentId: string | undefined): Promise<Stop> {
   const params = { id: agentId ?? '' };
   const [agent, preview] = await Promise.all([
     call<PresentedAgent>(getAgentRoute, { params }),
-    call<KillPreview>(revokeDescendantsRoute, { params, body: { dryRun: true } }),
+    call<KillPreview>(revokeDescendantsRoute, { params, body: { dryRun: true } }).catch((error: unknown) => {
+      if (error instanceof MirError && error.code === 'RATE_LIMITED') return null;
+      throw error;
+    }),
   ]);
   return { agent, preview };
+}
+
+function Affected({ agent, preview }: Stop): VNode {
+  if (preview === null) {
+    return (
+      <Notice kind="warn" title="The agents cannot be counted right now">
+        <p>Your requests budget is used up. Stopping works nevertheless: this agent and everything below it.</p>
+      </Notice>
+    );
+  }
+  const { affected, byStatus, activeLastHour, deepest } = preview;
+  return (
+    <Panel title="What is affected">
+      <Facts
+        facts={[
+          ['Agents', `${agentsText(affected)}, of which ${countText(byStatus.ACTIVE ?? 0)} active`],
+          ['Active in the last hour', countText(activeLastHour)],
+          deepest !== null && deepest > agent.depth ? ['Levels below', String(deepest - agent.depth)] : null,
+          ['Not affected', 'Agents above and beside this one, and your API keys'],
+        ]}
+      />
+    </Panel>
+  );
 }
 
 function StopForm({
@@ -48,21 +76,11 @@ function StopForm({
   form?: Fields;
   errors?: FormError[];
 }): VNode {
-  const { affected, byStatus, activeLastHour, first, deepest } = preview;
   const base = member.base + PATH;
   return (
     <PortalLayout member={member} title={titleWith(errors, `Stop ${agent.name}`)} path={PATH}>
       <ErrorSummary errors={errors} />
-      <Panel title="What is affected">
-        <Facts
-          facts={[
-            ['Agents', `${agentsText(affected)}, of which ${countText(byStatus.ACTIVE ?? 0)} active`],
-            ['Active in the last hour', countText(activeLastHour)],
-            deepest !== null && deepest > agent.depth ? ['Levels below', String(deepest - agent.depth)] : null,
-            ['Not affected', 'Agents above and beside this one, and your API keys'],
-          ]}
-        />
-      </Panel>
+      <Affected agent={agent} preview={preview} />
       <Panel>
         <Form action={`${base}/stop`} hidden={{ agent: agent.agentId }}>
           <Field
@@ -83,7 +101,7 @@ function StopForm({
           />
           <Actions>
             <Button kind="danger" name="action" value="revoke">
-              {`Revoke ${agentsText(affected)}`}
+              {preview ? `Revoke ${agentsText(preview.affected)}` : 'Revoke all'}
             </Button>
             <Button kind="plain" name="action" value="suspend">
               Suspend instead
@@ -94,9 +112,12 @@ function StopForm({
           </Actions>
         </Form>
       </Panel>
-      {first.length > 0 && (
-        <Panel title={first.length < affected ? `The first ${first.length}` : 'These agents'} flush>
-          <AgentTable caption="Affected agents" base={base} agents={first} />
+      {preview && preview.first.length > 0 && (
+        <Panel
+          title={preview.first.length < preview.affected ? `The first ${preview.first.length}` : 'These agents'}
+          flush
+        >
+          <AgentTable caption="Affected agents" base={base} agents={preview.first} />
         </Panel>
       )}
     </PortalLayout>
@@ -107,6 +128,7 @@ export const stopAgentPage = memberPage({
   method: 'GET',
   path: `${PATH}/stop`,
   scope: 'agents:manage-all',
+  urgent: true,
   handle: async (page) => ({ html: <StopForm member={page.member} stop={await stopOf(page, page.query['agent'])} /> }),
 });
 
@@ -115,6 +137,7 @@ export const stopAgent = memberPage({
   method: 'POST',
   path: `${PATH}/stop`,
   scope: 'agents:manage-all',
+  urgent: true,
   handle: async (page) => {
     const { member, call, form } = page;
     const params = { id: form['agent'] ?? '' };
@@ -203,6 +226,7 @@ export const killReportPage = memberPage({
   method: 'GET',
   path: `${PATH}/report`,
   scope: 'agents:read',
+  urgent: true,
   handle: async ({ member, call, query }) => {
     const kill = await call<PresentedCascade>(getCascadeRoute, { params: { id: query['kill'] ?? '' } });
     const agent = await call<PresentedAgent>(getAgentRoute, { params: { id: kill.agentId } });

@@ -1,40 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MEMBER_PAGES } from '../../../../api/web/portal/pages';
 import { MEMBER_ROLES, type MemberRole, ROLE_SCOPES } from '../../../../shared/domain/roles';
-import type { BrowserSession, VisitedPage } from '../../../support/browser-session';
+import type { VisitedPage } from '../../../support/browser-session';
 import type { Harness, TestPartner } from '../../../support/harness';
-import { insertAgent } from '../../../support/insert-agent';
 import { anonymousSession, PASSWORD, startHarnessForPeople } from '../../../support/people';
-import { startWebhookReceiver, type WebhookReceiver } from '../../../support/webhook-receiver';
-import { waitUntil } from '../../../support/wait-until';
-import { insertMember } from '../../../support/staff';
+import { baseOf, type LoggedIn, logInMember, waitForPage } from '../../../support/portal-session';
 
 let mir: Harness;
 let partner: TestPartner;
 let foreign: TestPartner;
 beforeAll(async () => {
-  mir = await startHarnessForPeople({ env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' } });
+  mir = await startHarnessForPeople();
   partner = await mir.partner({ name: 'Harbour Market' });
   foreign = await mir.partner({ name: 'Quay Forum' });
 });
 afterAll(() => mir.close());
 
-interface LoggedIn {
-  browser: BrowserSession;
-  email: string;
-  staffId: string;
-  memberId: string;
-}
-
-async function loggedInAs(role: MemberRole, { partnerId }: TestPartner = partner): Promise<LoggedIn> {
-  const member = await insertMember(mir, partnerId, role);
-  const browser = anonymousSession(mir);
-  const page = await browser.submit(await browser.get('/portal/login'), { email: member.email, password: PASSWORD });
-  expect(page.path).toBe('/portal');
-  return { browser, ...member };
-}
-
-const baseOf = ({ partnerId }: TestPartner, env = 'live'): string => `/portal/${partnerId}/${env}`;
+const loggedInAs = (role: MemberRole): Promise<LoggedIn> => logInMember(mir, partner, role);
 
 /** Moves the last log-in of a session into the past. */
 async function ageLogIn({ staffId }: LoggedIn): Promise<void> {
@@ -181,16 +163,6 @@ describe('a member whose role ends', () => {
   });
 });
 
-/** Reloads a page until its text contains `text`. */
-async function waitForPage(browser: BrowserSession, path: string, text: string): Promise<VisitedPage> {
-  let page = await browser.get(path);
-  await waitUntil(`the page says “${text}”`, async () => {
-    page = await browser.get(path);
-    return page.text.includes(text);
-  });
-  return page;
-}
-
 describe('the first event', () => {
   it('waits until it is stored, and then shows what /resolve says', async () => {
     const { browser } = await loggedInAs('DEVELOPER');
@@ -205,84 +177,5 @@ describe('the first event', () => {
     expect(stored.text).toContain('Tier 1');
     const found = await browser.submit(await browser.get(`${baseOf(partner)}/users`), { userExternalId: 'first-user' });
     expect(found.text).toMatch(/first-user.*Tier 1.*Events\s*1/);
-  });
-});
-
-describe('the pages about agents', () => {
-  async function tree(): Promise<{ root: string; rootKey: string; child: string; childKey: string }> {
-    const root = await insertAgent(mir.ctx.store, partner, { name: 'Orders orchestrator' });
-    const child = await insertAgent(mir.ctx.store, partner, { name: 'Orders bot' }, root);
-    return { root: root.agentId, rootKey: root.apiKey, child: child.agentId, childKey: child.apiKey };
-  }
-
-  it('find an agent by its name and show its path', async () => {
-    const { root, child } = await tree();
-    const { browser } = await loggedInAs('VIEWER');
-    const found = await browser.submit(await browser.get(`${baseOf(partner)}/agents`), { name: 'Orders b' });
-    expect(found.html).toContain(`/agents/view?agent=${child}`);
-    const page = await browser.get(`${baseOf(partner)}/agents/view?agent=${child}`);
-    expect(page.html).toContain(`/agents/view?agent=${root}`);
-    expect(page.text).not.toContain('Stop…');
-  });
-
-  it('stop an agent and everything below it only when its name is typed, and report it', async () => {
-    const { root, rootKey, childKey } = await tree();
-    const { browser } = await loggedInAs('AGENT_MANAGER');
-    const form = await browser.get(`${baseOf(partner)}/agents/stop?agent=${root}`);
-    expect(form.text).toContain('2 agents, of which 2 active');
-    const rejected = await browser.submit(form, { name: 'Orders', action: 'revoke' });
-    expect(rejected.status).toBe(422);
-    expect(rejected.text).toContain('Please fix 2 problems');
-    expect((await mir.client.get('/v1/events', childKey)).status).toBe(200);
-
-    const fields = { name: 'Orders orchestrator', reason: 'Refunds without an order', action: 'revoke' };
-    const report = await browser.submit(rejected, fields);
-    expect(report.path).toContain('/agents/report?kill=');
-    for (const key of [rootKey, childKey]) expect((await mir.client.get('/v1/events', key)).status).toBe(401);
-    const done = await waitForPage(browser, report.path, 'All keys deleted');
-    expect(done.text).toMatch(/2 of 2.*Refunds without an order/);
-    expect(done.headers.get('refresh')).toBeNull();
-  });
-
-  it('suspend instead, which can be undone', async () => {
-    const { root, childKey } = await tree();
-    const { browser } = await loggedInAs('AGENT_MANAGER');
-    const form = await browser.get(`${baseOf(partner)}/agents/stop?agent=${root}`);
-    const page = await browser.submit(form, { name: 'Orders orchestrator', reason: 'checking', action: 'suspend' });
-    expect(page.text).toContain('Suspended');
-    expect((await mir.client.get('/v1/events', childKey)).body.code).toBe('AGENT_SUSPENDED');
-  });
-});
-
-describe('the pages about webhooks', () => {
-  let receiver: WebhookReceiver;
-  beforeAll(async () => {
-    receiver = await startWebhookReceiver();
-  });
-  afterAll(() => receiver.close());
-
-  it('add an endpoint, send it a test message, and show and repeat the delivery', async () => {
-    const url = receiver.urlOf('/portal');
-    const { browser } = await loggedInAs('DEVELOPER');
-    const created = await browser.submit(await browser.get(`${baseOf(partner)}/webhooks/new`), { url });
-    expect(created.root.querySelector('#secret')!.text).toMatch(/^whsec_/);
-    const open = created.root.querySelector('main .actions a')!.getAttribute('href')!;
-    const action = `${baseOf(partner)}/webhooks`;
-    const tested = await browser.submit(await browser.get(open), {}, { action: `${action}/test` });
-    expect(tested.text).toContain('A test message is on its way');
-    const delivered = await waitForPage(browser, open, 'Delivered');
-    await browser.submit(delivered, {}, { action: `${action}/resend` });
-    await waitUntil('the message arrives twice', () => receiver.received.length >= 2);
-    const deletion = await browser.get(open.replace('/view', '/delete'));
-    const done = await browser.submit(deletion, {});
-    expect(done.text).toContain('The endpoint is deleted');
-    expect((await browser.get(open)).status).toBe(404);
-  });
-
-  it('say what is wrong with an address', async () => {
-    const { browser } = await loggedInAs('DEVELOPER');
-    const page = await browser.submit(await browser.get(`${baseOf(partner)}/webhooks/new`), { url: 'nowhere' });
-    expect(page.status).toBe(422);
-    expect(page.text).toContain('Please fix 1 problem');
   });
 });
