@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditContextForAdmin } from '../db/audit-context';
+import { auditContextForOperator } from '../db/audit-context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { deadLetterParams } from './dead-letter-schema';
@@ -21,8 +21,8 @@ export const deleteDeadLetterRoute = route({
     },
   },
   problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, params: { id }, requestId }) => ({
+  handle: async ({ ctx, params: { id }, requestId, operator }) => ({
     status: 200,
-    body: await dropDeadLetter(ctx, id, auditContextForAdmin({ requestId })),
+    body: await dropDeadLetter(ctx, id, auditContextForOperator({ operator, requestId })),
   }),
 });

@@ -3,7 +3,6 @@ import { findAnyAgent } from '../agents/any-agent';
 import { killSubtree } from '../agents/kill-subtree';
 import { killPreviewSchema, previewKill } from '../agents/preview-kill';
 import { killSchema } from '../agents/revoke-descendants';
-import { auditContextForAdmin } from '../db/audit-context';
 import { route } from '../http/route';
 import { idParams, reasonSchema } from '../http/schemas';
 
@@ -32,14 +31,13 @@ export const killAnySubtreeRoute = route({
     202: { description: 'The kill, which is in effect', schema: killSchema },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, params, body: { reason, dryRun }, requestId }) => {
+  handle: async ({ ctx, params, body: { reason, dryRun }, requestId, operator }) => {
     const agent = await findAnyAgent({ store: ctx.store.urgent }, params.id);
     const { tenant, _id: agentId, rootId } = agent;
     if (dryRun) {
       return { status: 200, body: await ctx.longWork.run('operator', () => previewKill(ctx, agent)) };
     }
-    const { actor } = auditContextForAdmin({ requestId });
-    const kill = await killSubtree(ctx, { tenant, agentId, rootId, actor, reason, requestId });
+    const kill = await killSubtree(ctx, { tenant, agentId, rootId, actor: operator, reason, requestId });
     const { _id: cascadeId, status, effectiveAt, alreadyRevoked } = kill;
     return { status: 202, body: { cascadeId, status, effectiveAt: effectiveAt.toISOString(), alreadyRevoked } };
   },

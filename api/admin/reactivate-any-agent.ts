@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { findAnyAgent, operatorAccess } from '../agents/any-agent';
 import { agentSchema, presentAgent } from '../agents/present-agent';
 import { reactivateAgent } from '../agents/reactivate-agent';
-import { auditContextForAdmin } from '../db/audit-context';
+import { auditContextForOperator } from '../db/audit-context';
 import { route } from '../http/route';
 import { idParams, reasonSchema } from '../http/schemas';
 
@@ -28,9 +28,9 @@ export const reactivateAnyAgentRoute = route({
     'OVERLOADED',
     'STORE_UNAVAILABLE',
   ],
-  handle: async ({ ctx, params, body, requestId }) => {
+  handle: async ({ ctx, params, body, requestId, operator }) => {
     const found = await findAnyAgent(ctx, params.id);
-    const access = operatorAccess(found, auditContextForAdmin({ requestId }));
+    const access = operatorAccess(found, auditContextForOperator({ operator, requestId }));
     const { agent, ancestors } = await reactivateAgent(ctx, access, params.id, body.reason);
     return { status: 200, body: presentAgent(agent, ancestors) };
   },

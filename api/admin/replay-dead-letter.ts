@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditContextForAdmin } from '../db/audit-context';
+import { auditContextForOperator } from '../db/audit-context';
 import { route } from '../http/route';
 import { deadLetterParams } from './dead-letter-schema';
 import { replayDeadLetter } from './dead-letters';
@@ -19,8 +19,8 @@ export const replayDeadLetterRoute = route({
     },
   },
   problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, params: { id }, requestId }) => ({
+  handle: async ({ ctx, params: { id }, requestId, operator }) => ({
     status: 202,
-    body: await replayDeadLetter(ctx, id, auditContextForAdmin({ requestId })),
+    body: await replayDeadLetter(ctx, id, auditContextForOperator({ operator, requestId })),
   }),
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { findAnyAgent, operatorAccess } from '../agents/any-agent';
 import { agentSchema, presentAgent } from '../agents/present-agent';
 import { suspendAgent } from '../agents/suspend-agent';
-import { auditContextForAdmin } from '../db/audit-context';
+import { auditContextForOperator } from '../db/audit-context';
 import { route } from '../http/route';
 import { idParams, reasonSchema } from '../http/schemas';
 
@@ -35,9 +35,9 @@ export const suspendAnyAgentRoute = route({
     'OVERLOADED',
     'STORE_UNAVAILABLE',
   ],
-  handle: async ({ ctx, params, body, requestId }) => {
+  handle: async ({ ctx, params, body, requestId, operator }) => {
     const found = await findAnyAgent(ctx, params.id);
-    const access = operatorAccess(found, auditContextForAdmin({ requestId }));
+    const access = operatorAccess(found, auditContextForOperator({ operator, requestId }));
     const { agent, ancestors } = await suspendAgent(ctx, access, params.id, body);
     return { status: 200, body: presentAgent(agent, ancestors) };
   },

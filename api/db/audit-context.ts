@@ -1,5 +1,5 @@
 import { newId, type PartnerId, type Tenant, tenantOf } from '../../shared/domain/ids';
-import type { Actor, NewAuditEntry } from '../../shared/store/audit';
+import type { Actor, NewAuditEntry, OperatorActor } from '../../shared/store/audit';
 import type { Caller } from '../http/route';
 
 /** Who makes a change, in which request, and when. Part of the change's audit entry. */
@@ -9,20 +9,15 @@ export interface AuditContext {
   at: Date;
 }
 
-/** Returns the context of an operator's action through an admin route. */
-export function auditContextForAdmin({ requestId }: { requestId: string }): AuditContext {
-  return { actor: { kind: 'OPERATOR', via: 'ADMIN_API' }, requestId, at: new Date() };
-}
-
-/** Returns the context of an operator's action in the console. */
+/** Returns the context of an operator's action through the admin API or in the console. */
 export function auditContextForOperator({
-  operator: { memberId, name },
+  operator,
   requestId,
 }: {
-  operator: { memberId: string; name: string };
+  operator: OperatorActor;
   requestId: string;
 }): AuditContext {
-  return { actor: { kind: 'OPERATOR', via: 'CONSOLE', name, memberId }, requestId, at: new Date() };
+  return { actor: operator, requestId, at: new Date() };
 }
 
 /** Returns the context of an action by the holder of an API key: the partner itself, one of its agents or one of its members. */

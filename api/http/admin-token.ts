@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
 import { PublicError } from './public-error';
+import type { OperatorActor } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
 import { memoryThrottle, throttledAddress } from './throttle';
 
@@ -11,6 +12,9 @@ const failedAttempts = memoryThrottle({
   seconds: 60,
   rejection: 'Too many incorrect admin tokens from this IP address. Try again in a minute.',
 });
+
+/** Who acts with the admin token, which does not say more. */
+export const ADMIN_API: OperatorActor = { kind: 'OPERATOR', via: 'ADMIN_API' };
 
 type Deps = Pick<ApiContext, 'config' | 'log' | 'metrics'>;
 

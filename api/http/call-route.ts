@@ -1,5 +1,6 @@
 import { tenantOf } from '../../shared/domain/ids';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
+import type { OperatorActor } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
 import { unitsOf } from './price';
 import { PublicError } from './public-error';
@@ -23,8 +24,31 @@ export interface RouteInput {
   params?: Record<string, string>;
 }
 
+type AnyCall = Call<never, never, never>;
+
 /** The request of the page, which the route reports as its own. */
-export type PageRequest = Pick<Call<never, never, never>, 'requestId' | 'log' | 'ip'>;
+export type PageRequest = Pick<AnyCall, 'requestId' | 'log' | 'ip'>;
+
+async function handle(
+  ctx: ApiContext,
+  route: ParsedRoute,
+  caller: Partial<Pick<AnyCall, 'caller' | 'operator'>>,
+  { body, query = {}, params = {} }: RouteInput,
+  request: PageRequest,
+): Promise<unknown> {
+  const call = {
+    ctx,
+    ...caller,
+    body: route.body && validate(route.body, body, 'body', route.check?.(ctx, body)),
+    query: route.query && validate(route.query, query, 'query'),
+    params: route.params && validate(route.params, params, 'path'),
+    headers: {},
+    ...request,
+  };
+  const answer = await route.handle(call as unknown as AnyCall);
+  if (!('body' in answer)) throw new PublicError('INTERNAL', 'The page cannot show this response.');
+  return answer.body;
+}
 
 /**
  * Calls a partner route in process with the same authorization, limits, validation and audit log as a request with the
@@ -34,31 +58,36 @@ export async function callRoute(
   { ctx, admit, urgent = false }: RouteCaller,
   route: ParsedRoute,
   key: PresentedKey,
-  { body, query = {}, params = {} }: RouteInput,
+  input: RouteInput,
   request: PageRequest,
 ): Promise<unknown> {
   const auth = route.auth as KeyAuth;
+  const { body, query = {} } = input;
   const units = unitsOf({ rows: auth.price?.rows?.(query, {}) ?? 0, ids: auth.price?.ids?.(body) ?? 0, bytes: 0 });
   // As in the API, further work draws on the requests budget.
   const { budget: _own, ...rest } = auth;
   const admission = await admit(key, urgent ? { ...auth, budget: 'control' } : auth, { units });
   requireAccess(admission.credential, auth);
-  const call = {
-    ctx,
-    caller: {
-      key,
-      tenant: tenantOf(key.partnerId, key.env),
-      admission,
-      charge: async (more: number): Promise<void> => void (await admit(key, rest, { units: more, grant: 'credit' })),
-    },
-    staff: undefined,
-    body: route.body && validate(route.body, body, 'body', route.check?.(ctx, body)),
-    query: route.query && validate(route.query, query, 'query'),
-    params: route.params && validate(route.params, params, 'path'),
-    headers: {},
-    ...request,
+  const caller = {
+    key,
+    tenant: tenantOf(key.partnerId, key.env),
+    admission,
+    charge: async (more: number): Promise<void> => void (await admit(key, rest, { units: more, grant: 'credit' })),
   };
-  const answer = await route.handle(call as unknown as Call<never, never, never>);
-  if (!('body' in answer)) throw new PublicError('INTERNAL', 'The page cannot show this response.');
-  return answer.body;
+  return handle(ctx, route, { caller }, input, request);
+}
+
+/**
+ * Calls a route of the admin API in process for an operator, whom the audit log then names. The caller has checked the
+ * operator's right. Returns the body of the response. Throws what the route would answer with.
+ */
+export async function callAdminRoute(
+  ctx: ApiContext,
+  route: ParsedRoute,
+  operator: OperatorActor,
+  input: RouteInput,
+  request: PageRequest,
+): Promise<unknown> {
+  if (route.auth.kind !== 'admin') throw new Error(`${route.operationId} is not a route of the admin API`);
+  return handle(ctx, route, { operator }, input, request);
 }

@@ -5,6 +5,7 @@ import type { Scope } from '../../shared/authz/credential';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
 import type { Tenant } from '../../shared/domain/ids';
 import type { FieldError, ProblemCode } from '../../shared/errors';
+import type { OperatorActor } from '../../shared/store/audit';
 import type { Log } from '../../shared/log';
 import type { StaffSession } from '../accounts/staff-auth';
 import type { ApiContext } from '../context';
@@ -81,6 +82,8 @@ export interface Call<Body, Query, Params> {
   caller: Caller;
   /** Set on routes that require the session of a staff account. */
   staff: StaffSession;
+  /** Who acts. Set on routes for operators. */
+  operator: OperatorActor;
 }
 
 export interface Caller {

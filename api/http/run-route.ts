@@ -8,7 +8,7 @@ import { MirError } from '../../shared/errors';
 import type { StaffSession } from '../accounts/staff-auth';
 import type { ApiContext } from '../context';
 import { requireAccess, requireAllowedIp, scopeFor } from './require-caller';
-import { requireAdmin } from './admin-token';
+import { ADMIN_API, requireAdmin } from './admin-token';
 import { type Answer, type Exchange, finish, openExchange } from './finish';
 import { unitsOf } from './price';
 import { PublicError } from './public-error';
@@ -190,6 +190,7 @@ async function runParsed(ctx: ApiContext, route: ParsedRoute, admit: Admit, exch
     ctx,
     caller,
     staff,
+    operator: ADMIN_API,
     body: route.body && read && validate(route.body, read.json, 'body', route.check?.(ctx, read.json)),
     query: route.query && validate(route.query, { ...req.query }, 'query'),
     params: route.params && validate(route.params, { ...req.params }, 'path'),

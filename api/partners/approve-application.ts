@@ -7,7 +7,7 @@ import { insertInvitation, UNNAMED_OPERATOR } from '../members/invite-member';
 import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
+import { type AuditContext, auditContextForOperator } from '../db/audit-context';
 import type { ApplicantMailDeps } from './applicant-mail';
 import { type AdmitDeps, admitPartner } from './admit-partner';
 import { type TermsInput, termsInput } from './input-schemas';
@@ -84,8 +84,13 @@ export const approveApplicationRoute = route({
     201: { description: 'The keys of the new partner', schema: issuedKeysSchema, headers: ['Location'] },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, params, body, requestId }) => {
-    const issued = await approvePendingApplication(ctx, params.id, body, auditContextForAdmin({ requestId }));
+  handle: async ({ ctx, params, body, requestId, operator }) => {
+    const issued = await approvePendingApplication(
+      ctx,
+      params.id,
+      body,
+      auditContextForOperator({ operator, requestId }),
+    );
     return { status: 201, body: issued, headers: { Location: `/admin/partners/${issued.partnerId}` } };
   },
 });

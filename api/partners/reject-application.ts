@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { requireMailSpace, wakeUpMails } from '../../shared/mails/notify-partner';
 import { route } from '../http/route';
-import { type AuditContext, auditContextForAdmin, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditContextForOperator, auditEntry } from '../db/audit-context';
 import { type ApplicantMailDeps, insertApplicantMail } from './applicant-mail';
 import { undecidableError } from './approve-application';
 import { transaction } from '../db/transaction';
@@ -63,8 +63,8 @@ export const rejectApplicationRoute = route({
     .meta({ id: 'RejectApplicationRequest' }),
   answers: { 200: { description: 'The rejected application', schema: applicationSchema } },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, params, body, requestId }) => ({
+  handle: async ({ ctx, params, body, requestId, operator }) => ({
     status: 200,
-    body: await rejectPendingApplication(ctx, params.id, body, auditContextForAdmin({ requestId })),
+    body: await rejectPendingApplication(ctx, params.id, body, auditContextForOperator({ operator, requestId })),
   }),
 });

@@ -3,7 +3,7 @@ import { newApiKey } from '../../shared/domain/api-key';
 import { type Env, newId, tagOf } from '../../shared/domain/ids';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
+import { type AuditContext, auditContextForOperator } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
 import { FIRST_KEY_NAME } from './admit-partner';
 import { changePartner } from './change-partner';
@@ -62,8 +62,8 @@ export const rotateKeysRoute = route({
     },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, params, body, requestId }) => ({
+  handle: async ({ ctx, params, body, requestId, operator }) => ({
     status: 200,
-    body: await rotateKey(ctx, params.id, body, auditContextForAdmin({ requestId })),
+    body: await rotateKey(ctx, params.id, body, auditContextForOperator({ operator, requestId })),
   }),
 });

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Env } from '../../shared/domain/ids';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import { route } from '../http/route';
-import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
+import { type AuditContext, auditContextForOperator } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
 import { changePartner } from './change-partner';
 import { mergeLimits, type PartnerPatch, partnerPatch } from './input-schemas';
@@ -63,8 +63,8 @@ export const updatePartnerRoute = route({
     200: { description: 'The updated partner. The change is in effect in every process', schema: partnerSchema },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, params, body, requestId }) => ({
+  handle: async ({ ctx, params, body, requestId, operator }) => ({
     status: 200,
-    body: await applyPartnerPatch(ctx, params.id, body, auditContextForAdmin({ requestId })),
+    body: await applyPartnerPatch(ctx, params.id, body, auditContextForOperator({ operator, requestId })),
   }),
 });

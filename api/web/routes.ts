@@ -1,9 +1,6 @@
 import { errorTypePage, guidePage } from './guide/guide-page';
-import { applicationPage } from './console/application-page';
-import { applicationsPage } from './console/applications-page';
-import { approveApplication, rejectApplication } from './console/decide';
-import { consolePage } from './console/home';
 import { OPERATOR_PAGES } from './console/log-in';
+import { CONSOLE_PAGES } from './console/pages';
 import { partnersPage } from './applications/about';
 import { apply, applyPage } from './applications/apply';
 import { confirm, confirmPage } from './applications/confirm';
@@ -83,11 +80,7 @@ export const PAGES: readonly Page[] = [
   endPortalSession,
   ...CONFIRM_PAGES,
   ...MEMBER_PAGES,
-  consolePage,
-  applicationsPage,
-  applicationPage,
-  approveApplication,
-  rejectApplication,
+  ...CONSOLE_PAGES,
   guidePage,
   errorTypePage,
   runbookPage,

@@ -23,6 +23,8 @@ export type Actor =
   | { kind: 'IDENTITY' }
   | { kind: 'SYSTEM' };
 
+export type OperatorActor = Extract<Actor, { kind: 'OPERATOR' }>;
+
 /**
  * The chain that an entry belongs to: a tenant's, or the registry's. Entries about a partner itself are in its live
  * chain.

@@ -8,7 +8,7 @@ import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
 import { Facts, Heading, Num } from '../design/text';
 import { type Fields, page } from '../http/page';
-import { parseFields } from '../design/parse-fields';
+import { parseFields } from '../http/form-errors';
 
 const PATH = '/partners/apply';
 const USE_CASE_ROWS = 6;

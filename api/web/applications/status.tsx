@@ -9,7 +9,7 @@ import { usePageFacts } from '../design/page-facts';
 import { Heading } from '../design/text';
 import { type Fields, page } from '../http/page';
 import { ApplicationStatusFacts } from './application-status';
-import { parseFields } from '../design/parse-fields';
+import { parseFields } from '../http/form-errors';
 
 const PATH = '/partners/status';
 

@@ -7,9 +7,10 @@ import { Panel, RelativeTime, Split } from '../design/app-parts';
 import { ErrorSummary, type FormError, titleWith } from '../design/form';
 import { usePageFacts } from '../design/page-facts';
 import { Facts, Notice, Num } from '../design/text';
-import { type Fields, type Operator, operatorPage, type PageResponse } from '../http/page';
+import type { Fields, PageResponse } from '../http/page';
 import { ApplicationState } from './applications-table';
 import { ConsoleLayout } from './console-layout';
+import { type ConsoleOperator, consolePage } from './console-page';
 import { ApproveForm, defaultTerms, RejectForm } from './decision-forms';
 
 /** The right to approve and reject applications. */
@@ -123,10 +124,9 @@ function Done({ application: { status, contactEmail }, done }: ShownApplication)
 
 interface ShownApplication {
   application: PresentedApplication;
-  operator: Operator;
+  operator: ConsoleOperator;
   values: Fields;
   errors: readonly FormError[];
-  pending: number;
   /** The decision that was just made, from the URL. */
   done?: string | undefined;
   /** The operator tried to decide on an application that is already decided. */
@@ -134,13 +134,13 @@ interface ShownApplication {
 }
 
 function ApplicationPage(shown: ShownApplication): VNode {
-  const { application, errors, pending, isTooLate = false } = shown;
+  const { application, operator, errors, isTooLate = false } = shown;
   return (
     <ConsoleLayout
       title={application.name}
       tabTitle={titleWith(errors, application.name)}
       current="/console/applications"
-      pending={pending}
+      operator={operator}
     >
       <p>
         <a href="/console/applications">All applications</a>
@@ -165,7 +165,7 @@ function ApplicationPage(shown: ShownApplication): VNode {
 /** Shows an application. Throws 404 if it does not exist. */
 export async function showApplication(
   ctx: ApiContext,
-  operator: Operator,
+  operator: ConsoleOperator,
   applicationId: string,
   {
     values = {},
@@ -173,19 +173,16 @@ export async function showApplication(
     ...more
   }: { values?: Fields; errors?: readonly FormError[]; done?: string | undefined; isTooLate?: boolean } = {},
 ): Promise<PageResponse> {
-  const [application, pending] = await Promise.all([
-    readApplication(ctx, applicationId),
-    ctx.store.applications.countPending(),
-  ]);
-  const shown = { application, operator, pending, values: { ...defaultTerms(ctx.config), ...values }, errors, ...more };
+  const application = await readApplication(ctx, applicationId);
+  const shown = { application, operator, values: { ...defaultTerms(ctx.config), ...values }, errors, ...more };
   const rejected = errors.length > 0 ? 422 : 200;
   return { status: more.isTooLate ? CONFLICT : rejected, html: <ApplicationPage {...shown} /> };
 }
 
 /** An application with everything it says, and the forms to decide on it. */
-export const applicationPage = operatorPage({
+export const applicationPage = consolePage({
   method: 'GET',
-  path: '/console/applications/:id',
+  path: '/applications/:id',
   right: 'partners:read',
   handle: ({ ctx, operator, params, query }) => showApplication(ctx, operator, params['id']!, { done: query['done'] }),
 });

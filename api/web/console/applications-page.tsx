@@ -3,9 +3,9 @@ import { pageOfApplications } from '../../partners/list-applications';
 import { applicationStatusSchema, type PresentedApplication } from '../../partners/present-application';
 import { Empty, Panel } from '../design/app-parts';
 import { Actions, ButtonLink } from '../design/form';
-import { operatorPage } from '../http/page';
 import { ApplicationsTable, STATUS_NAMES } from './applications-table';
 import { ConsoleLayout } from './console-layout';
+import { type ConsoleOperator, consolePage } from './console-page';
 
 const PATH = '/console/applications';
 const PAGE_SIZE = 25;
@@ -37,18 +37,18 @@ const EMPTY: Record<Filter, string> = {
 
 interface ListProps {
   filter: Filter;
-  pending: number;
+  operator: ConsoleOperator;
   applications: readonly PresentedApplication[];
   isFirstPage: boolean;
   nextCursor: string | null;
 }
 
-function Applications({ filter, pending, applications, isFirstPage, nextCursor }: ListProps): VNode {
+function Applications({ filter, operator, applications, isFirstPage, nextCursor }: ListProps): VNode {
   return (
     <ConsoleLayout
       title="Applications"
       current={PATH}
-      pending={pending}
+      operator={operator}
       lead="Newest first. Open an application to read it and decide."
       aside={<StatusFilter chosen={filter} />}
     >
@@ -82,17 +82,15 @@ function Applications({ filter, pending, applications, isFirstPage, nextCursor }
 }
 
 /** Applications by status, in pages. Shows those that wait for a decision unless the URL names another status. */
-export const applicationsPage = operatorPage({
+export const applicationsPage = consolePage({
   method: 'GET',
-  path: PATH,
+  path: '/applications',
   right: 'partners:read',
-  handle: async ({ ctx, query: { status, cursor } }) => {
-    const filter = FILTERS.find((one) => one === status) ?? 'PENDING';
-    const [pending, { data, nextCursor }] = await Promise.all([
-      ctx.store.applications.countPending(),
-      pageOfApplications(ctx, { status: filter === 'ALL' ? undefined : filter, limit: PAGE_SIZE, cursor }),
-    ]);
-    const list = { filter, pending, applications: data, isFirstPage: cursor === undefined, nextCursor };
+  handle: async ({ ctx, operator, query: { status: chosen, cursor } }) => {
+    const filter = FILTERS.find((one) => one === chosen) ?? 'PENDING';
+    const status = filter === 'ALL' ? undefined : filter;
+    const { data, nextCursor } = await pageOfApplications(ctx, { status, limit: PAGE_SIZE, cursor });
+    const list = { filter, operator, applications: data, isFirstPage: cursor === undefined, nextCursor };
     return { html: <Applications {...list} /> };
   },
 });

@@ -1,27 +1,27 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { AppLayout } from '../design/app-layout';
 import { usePageFacts } from '../design/page-facts';
+import type { ConsoleOperator } from './console-page';
 
 interface ConsoleLayoutProps {
   title: string;
   tabTitle?: string;
   /** Path of the page in the navigation that this page belongs to. */
   current: string;
-  /** Number of applications that wait for a decision. */
-  pending: number;
+  operator: ConsoleOperator;
   lead?: ComponentChildren;
   aside?: ComponentChildren;
   children: ComponentChildren;
 }
 
 /** A page of the console. */
-export function ConsoleLayout({ pending, ...page }: ConsoleLayoutProps): VNode {
+export function ConsoleLayout({ operator: { pendingApplications }, ...page }: ConsoleLayoutProps): VNode {
   const { name } = usePageFacts().operator;
   const nav = [
     {
       items: [
         { href: '/console', text: 'Overview' },
-        { href: '/console/applications', text: 'Applications', count: pending },
+        { href: '/console/applications', text: 'Applications', count: pendingApplications },
       ],
     },
     {

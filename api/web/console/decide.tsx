@@ -11,12 +11,13 @@ import type { IssuedKeys } from '../../partners/present-partner';
 import { rejectPendingApplication } from '../../partners/reject-application';
 import { Panel } from '../design/app-parts';
 import { Actions, ButtonLink } from '../design/form';
-import { parseFields } from '../design/parse-fields';
 import { Facts, Notice, Num } from '../design/text';
-import { type Fields, operatorPage, type PageResponse } from '../http/page';
+import type { Fields, PageResponse } from '../http/page';
+import { parseFields } from '../http/form-errors';
 import { DECIDE, showApplication } from './application-page';
 import { applicationPath } from './applications-table';
 import { ConsoleLayout } from './console-layout';
+import { type ConsoleOperator, consolePage } from './console-page';
 
 const rejectInput = z.strictObject({ reason: reasonSchema });
 
@@ -24,13 +25,13 @@ interface IssuedProps {
   name: string;
   contactEmail: string;
   keys: IssuedKeys;
-  pending: number;
+  operator: ConsoleOperator;
 }
 
 /** The first keys of a partner. No later page contains them. */
-function Issued({ name, contactEmail, keys: { partnerId, liveApiKey, testApiKey }, pending }: IssuedProps): VNode {
+function Issued({ name, contactEmail, keys: { partnerId, liveApiKey, testApiKey }, operator }: IssuedProps): VNode {
   return (
-    <ConsoleLayout title={`API keys of ${name}`} current="/console/applications" pending={pending}>
+    <ConsoleLayout title={`API keys of ${name}`} current="/console/applications" operator={operator}>
       <Notice kind="warn" title="Copy both keys now">
         <p>They’re shown only once. Pass them on to {contactEmail} in a way that only they can read.</p>
       </Notice>
@@ -92,11 +93,11 @@ async function unlessDecided<T>(decision: Promise<T>): Promise<T | null> {
   }
 }
 
-export const approveApplication = operatorPage({
+export const approveApplication = consolePage({
   method: 'POST',
-  path: '/console/applications/:id/approve',
+  path: '/applications/:id/approve',
   right: DECIDE,
-  handle: async ({ ctx, operator, params, form, requestId }): Promise<PageResponse> => {
+  handle: async ({ ctx, operator, actor, params, form, requestId }): Promise<PageResponse> => {
     const id = params['id']!;
     const { data: terms, errors } = parseFields(termsInput, termsOf(form), {
       nameOf: ({ path }) => path.replace(/^limits\./, '').replace(/^(allowedReturnOrigins)\..*/, '$1'),
@@ -108,26 +109,23 @@ export const approveApplication = operatorPage({
     });
     if (terms === null) return showApplication(ctx, operator, id, { values: form, errors });
     const issueKeys = ctx.config.mail.kind === 'off';
-    const auditContext = auditContextForOperator({ operator, requestId });
+    const auditContext = auditContextForOperator({ operator: actor, requestId });
     const keys = await unlessDecided(approvePendingApplication(ctx, id, terms, auditContext, { issueKeys }));
     if (keys === null) return showApplication(ctx, operator, id, { isTooLate: true });
     if (!issueKeys) return { redirect: `${applicationPath(id)}?done=approved` };
-    const [{ name, contactEmail }, pending] = await Promise.all([
-      readApplication(ctx, id),
-      ctx.store.applications.countPending(),
-    ]);
+    const { name, contactEmail } = await readApplication(ctx, id);
     return {
-      html: <Issued name={name} contactEmail={contactEmail} keys={keys} pending={pending} />,
+      html: <Issued name={name} contactEmail={contactEmail} keys={keys} operator={operator} />,
       headers: { 'Cache-Control': 'no-store' },
     };
   },
 });
 
-export const rejectApplication = operatorPage({
+export const rejectApplication = consolePage({
   method: 'POST',
-  path: '/console/applications/:id/reject',
+  path: '/applications/:id/reject',
   right: DECIDE,
-  handle: async ({ ctx, operator, params, form, requestId }): Promise<PageResponse> => {
+  handle: async ({ ctx, operator, actor, params, form, requestId }): Promise<PageResponse> => {
     const id = params['id']!;
     const reason = (form['reason'] ?? '').trim();
     const { data, errors } = parseFields(
@@ -138,7 +136,7 @@ export const rejectApplication = operatorPage({
       },
     );
     if (data === null) return showApplication(ctx, operator, id, { values: form, errors });
-    const auditContext = auditContextForOperator({ operator, requestId });
+    const auditContext = auditContextForOperator({ operator: actor, requestId });
     const rejected = await unlessDecided(rejectPendingApplication(ctx, id, data, auditContext));
     if (rejected === null) return showApplication(ctx, operator, id, { isTooLate: true });
     return { redirect: `${applicationPath(id)}?done=rejected` };

@@ -102,8 +102,6 @@ export interface Page {
 
 /** A page for logged-in members and operators. */
 export type StaffCall = PageCall & { staff: StaffSession };
-/** A page for logged-in operators. */
-export type OperatorCall = StaffCall & { operator: Operator };
 
 /** Declares a page that needs the session of a staff account. List it in `api/web/routes.ts`. */
 export function staffPage(
@@ -112,19 +110,6 @@ export function staffPage(
   },
 ): Page {
   return { ...definition, always: true, staff: 'required', handle: (call) => definition.handle(call as StaffCall) };
-}
-
-/**
- * Declares a page of the console. Browsers without a session are redirected to the login page, accounts that are not
- * operators get 404, and operators without the right get 403. List it in `api/web/routes.ts`.
- */
-export function operatorPage(
-  definition: Omit<Page, 'handle' | 'staff' | 'always' | 'right'> & {
-    right: OperatorRight;
-    handle: (call: OperatorCall) => Promise<PageResponse> | PageResponse;
-  },
-): Page {
-  return { ...definition, always: true, staff: 'required', handle: (call) => definition.handle(call as OperatorCall) };
 }
 
 /** Declares a page. List it in `api/web/routes.ts`. */

@@ -9,8 +9,8 @@ import type { TreeNode } from '../../agents/walk-tree';
 import { Empty, NextPage, Panel, RelativeTime } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Facts } from '../design/text';
+import { errorsOf } from '../http/form-errors';
 import { AgentState, AgentTable } from './agent-parts';
-import { errorsOf } from './form-errors';
 import { type Member, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 

@@ -7,7 +7,7 @@ import type { issuedWebhookSchema, webhookSchema } from '../../webhooks/webhook-
 import { Panel } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Facts } from '../design/text';
-import { errorsOf } from './form-errors';
+import { errorsOf } from '../http/form-errors';
 import { type Member, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 

@@ -9,9 +9,13 @@ import { staffPage } from '../http/page';
 const PATH = '/portal/confirm';
 const HOME = '/portal';
 /** Paths that may be opened after the confirmation. Prevents open redirects. */
-const ALLOWED = /^\/portal\/prt_[a-z0-9]{1,40}\/(?:live|test)(?:\/[a-z-]{1,40}){0,4}$/;
+const ALLOWED = [
+  /^\/portal\/prt_[a-z0-9]{1,40}\/(?:live|test)(?:\/[a-z-]{1,40}){0,4}$/,
+  /^\/console(?:\/[\w-]{1,60}){1,4}$/,
+];
 
-const nextOrHome = (path: string | undefined): string => (path !== undefined && ALLOWED.test(path) ? path : HOME);
+const nextOrHome = (path: string | undefined): string =>
+  ALLOWED.some((allowed) => allowed.test(path ?? '')) ? path! : HOME;
 
 const FAILURES: Record<'CODE_REQUIRED' | 'CODE_WRONG' | 'WRONG', FormError> = {
   CODE_REQUIRED: { field: 'code', message: 'Enter your password again, and a code from your authenticator app.' },

@@ -13,7 +13,7 @@ import { Panel, RelativeTime, State } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Facts } from '../design/text';
 import type { Fields } from '../http/page';
-import { errorsOf } from './form-errors';
+import { errorsOf } from '../http/form-errors';
 import { type Member, type MemberCall, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 import { SignalFacts, type Signals } from './signal-facts';

@@ -9,7 +9,7 @@ import { DataTable, Empty, Panel, RelativeTime } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Facts, Notice } from '../design/text';
 import type { Fields } from '../http/page';
-import { errorsOf } from './form-errors';
+import { errorsOf } from '../http/form-errors';
 import { type Member, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 

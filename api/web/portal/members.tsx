@@ -12,7 +12,7 @@ import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../design/app-p
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Facts, Notice } from '../design/text';
 import type { Fields } from '../http/page';
-import { errorsOf } from './form-errors';
+import { errorsOf } from '../http/form-errors';
 import { type Member, type MemberCall, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 import { ROLE_NAMES, RoleChoice } from './roles';

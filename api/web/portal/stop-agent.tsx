@@ -11,8 +11,8 @@ import { DataTable, Panel, State } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Facts, Notice } from '../design/text';
 import type { Fields } from '../http/page';
+import { errorsOf } from '../http/form-errors';
 import { AgentTable } from './agent-parts';
-import { errorsOf } from './form-errors';
 import { type Member, type MemberCall, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 

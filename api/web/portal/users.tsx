@@ -3,7 +3,7 @@ import { MAX_USER_ID_LENGTH } from '../../../shared/domain/event';
 import { resolveRoute } from '../../resolve/resolve';
 import { Panel } from '../design/app-parts';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
-import { errorsOf } from './form-errors';
+import { errorsOf } from '../http/form-errors';
 import { type Member, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 import { SignalFacts, type Signals } from './signal-facts';

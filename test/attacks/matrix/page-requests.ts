@@ -2,7 +2,7 @@ import { csrfTokenOf } from '../../../api/web/http/csrf-token';
 import { CSRF_TOKEN_FIELD } from '../../../api/web/design/form';
 import { readCookie } from '../../../api/accounts/cookies';
 import type { Harness } from '../../support/harness';
-import type { RouteCall } from '../../support/every-route';
+import type { RouteCall } from '../../support/route-call';
 import { newAddress } from './resources';
 
 export interface PageResponse {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CONSOLE_PAGES } from '../../../api/web/console/pages';
 import { openOperatorSession } from '../../../api/web/console/session';
 import { csrfTokenOf } from '../../../api/web/http/csrf-token';
 import { MEMBER_PAGES } from '../../../api/web/portal/pages';
@@ -7,7 +8,8 @@ import { PAGES } from '../../../api/web/routes';
 import { staffCookie } from '../../../api/accounts/staff-cookie';
 import { endSession } from '../../../api/staff/end-sessions';
 import { insertMember } from '../../support/staff';
-import { everyRoute, type RouteCall } from '../../support/every-route';
+import { everyRoute } from '../../support/every-route';
+import type { RouteCall } from '../../support/route-call';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import { oidcServers } from '../../support/oidc-server';
 import { confirmedAccount, PASSWORD, startHarnessForPeople, tokenIn } from '../../support/people';
@@ -70,11 +72,7 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff' | 'operator'> = {
   'POST /portal/confirm': 'staff',
   ...Object.fromEntries(MEMBER_PAGES.map(({ method, path }) => [`${method} ${path}`, 'staff' as const])),
   'POST /portal/sessions/:sessionId/end': 'staff',
-  'GET /console': 'operator',
-  'GET /console/applications': 'operator',
-  'GET /console/applications/:id': 'operator',
-  'POST /console/applications/:id/approve': 'operator',
-  'POST /console/applications/:id/reject': 'operator',
+  ...Object.fromEntries(CONSOLE_PAGES.map(({ method, path }) => [`${method} ${path}`, 'operator' as const])),
   'GET /guide': 'anyone',
   'GET /errors/:code': 'anyone',
   'GET /runbook': 'anyone',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { auditContextForAdmin } from '../../../../api/db/audit-context';
+import { auditContextForOperator } from '../../../../api/db/audit-context';
+import { ADMIN_API } from '../../../../api/http/admin-token';
 import { rotateKey } from '../../../../api/partners/rotate-keys';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
@@ -80,7 +81,12 @@ describe('POST /admin/partners/:id/keys/rotate', () => {
   it('leaves one valid key per environment after many concurrent rotations', async () => {
     const { partnerId } = await h.partner();
     const rotations = Array.from({ length: 8 }, (_, n) =>
-      rotateKey(h.ctx, partnerId, { env: n % 2 ? 'live' : 'test' }, auditContextForAdmin({ requestId: `many-${n}` })),
+      rotateKey(
+        h.ctx,
+        partnerId,
+        { env: n % 2 ? 'live' : 'test' },
+        auditContextForOperator({ operator: ADMIN_API, requestId: `many-${n}` }),
+      ),
     );
     const keys = (await Promise.all(rotations)).map(({ apiKey }) => apiKey);
     const statuses = await Promise.all(keys.map((key) => statusWith(secondApi.client, key)));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createPartner } from '../../../../api/partners/create-partner';
-import { auditContextForAdmin } from '../../../../api/db/audit-context';
+import { auditContextForOperator } from '../../../../api/db/audit-context';
+import { ADMIN_API } from '../../../../api/http/admin-token';
 import { submitApplication } from '../../../../api/partners/submit-application';
 import { applicationInput } from '../../../../api/partners/input-schemas';
 import { tagOf } from '../../../../shared/domain/ids';
@@ -15,7 +16,8 @@ afterAll(() => h.close());
 
 const input = applicationInput.parse(anApplication());
 async function createApplication(): Promise<string> {
-  return (await submitApplication(h.ctx, input, auditContextForAdmin({ requestId: 'setup' }))).applicationId;
+  return (await submitApplication(h.ctx, input, auditContextForOperator({ operator: ADMIN_API, requestId: 'setup' })))
+    .applicationId;
 }
 const approve = (id: string, terms: unknown = { plan: 'STANDARD' }) =>
   asAdmin(h.client, 'POST', `/applications/${id}/approve`, terms);
@@ -92,7 +94,7 @@ describe('POST /admin/applications/:id/approve', () => {
   });
 
   it('generates another partner tag when the first one is already in use', async () => {
-    const auditContext = auditContextForAdmin({ requestId: 'tags' });
+    const auditContext = auditContextForOperator({ operator: ADMIN_API, requestId: 'tags' });
     const first = await createPartner(h.ctx, input, { plan: 'STANDARD' }, auditContext);
     const tags = [tagOf(first.partnerId), 'freetag23456'];
     const second = await createPartner(

@@ -4,9 +4,9 @@ import { pageOfApplications } from '../../partners/list-applications';
 import type { PresentedApplication } from '../../partners/present-application';
 import { Empty, Panel, Split } from '../design/app-parts';
 import { Facts } from '../design/text';
-import { type Operator, operatorPage } from '../http/page';
 import { ApplicationsTable } from './applications-table';
 import { ConsoleLayout } from './console-layout';
+import { type ConsoleOperator, consolePage } from './console-page';
 
 /** Number of applications on the overview. */
 const SHOWN_APPLICATIONS = 5;
@@ -39,19 +39,12 @@ function NeedsAttention({ pending, newest }: { pending: number; newest: readonly
   );
 }
 
-function Overview({
-  pending,
-  newest,
-  operator: { name, role },
-}: {
-  pending: number;
-  newest: readonly PresentedApplication[];
-  operator: Operator;
-}): VNode {
+function Overview({ newest, operator }: { newest: readonly PresentedApplication[]; operator: ConsoleOperator }): VNode {
+  const { name, role, pendingApplications } = operator;
   return (
-    <ConsoleLayout title="Overview" current="/console" pending={pending}>
+    <ConsoleLayout title="Overview" current="/console" operator={operator}>
       <Split>
-        <NeedsAttention pending={pending} newest={newest} />
+        <NeedsAttention pending={pendingApplications} newest={newest} />
         <Panel title="You">
           <Facts
             facts={[
@@ -71,15 +64,12 @@ function Overview({
 }
 
 /** What needs an operator's attention. */
-export const consolePage = operatorPage({
+export const overviewPage = consolePage({
   method: 'GET',
-  path: '/console',
+  path: '',
   right: 'partners:read',
   handle: async ({ ctx, operator }) => {
-    const [pending, { data }] = await Promise.all([
-      ctx.store.applications.countPending(),
-      pageOfApplications(ctx, { status: 'PENDING', limit: SHOWN_APPLICATIONS }),
-    ]);
-    return { html: <Overview pending={pending} newest={data} operator={operator} /> };
+    const { data } = await pageOfApplications(ctx, { status: 'PENDING', limit: SHOWN_APPLICATIONS });
+    return { html: <Overview newest={data} operator={operator} /> };
   },
 });
