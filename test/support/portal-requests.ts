@@ -55,6 +55,7 @@ export function portalRequests(
     get('/agents/stop', `?agent=${parent.agentId}`),
     post('/agents/stop', { agent: stopped.agentId, name: stopped.doc.name, reason: 'Any', action: 'revoke' }),
     get('/agents/report', `?kill=${ids.cascade}`),
+    get('/agents/report/live', `?kill=${ids.cascade}`),
     get('/webhooks'),
     get('/webhooks/new'),
     post('/webhooks/new', { url: 'https://harbour.example/portal' }),

@@ -32,14 +32,27 @@ export interface AppLayoutProps {
   aside?: ComponentChildren;
   /** Shows a band that says that nothing here reaches live data. */
   testMode?: boolean;
+  /** Reloads the page after this time if scripts are off. */
+  reloadSeconds?: number;
   children: ComponentChildren;
 }
 
 /** A page of the portal or console: navigation at the left, and a title with the page's content. */
 export function AppLayout(props: AppLayoutProps): VNode {
-  const { title, tabTitle = title, place, nav, current, lead, aside, testMode = false, children } = props;
+  const {
+    title,
+    tabTitle = title,
+    place,
+    nav,
+    current,
+    lead,
+    aside,
+    testMode = false,
+    reloadSeconds,
+    children,
+  } = props;
   return (
-    <Document title={`${tabTitle} · ${place.name}`}>
+    <Document title={`${tabTitle} · ${place.name}`} scripts={{ reloadSeconds }}>
       <div class="app">
         <header class="side">
           <a class="brand" href={place.href} aria-label={place.name}>

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asset, type Asset } from './asset';
 import { fontFaces, fonts } from './fonts';
+import { script } from './scripts';
 
 /** The files in `styles/`, in cascade order. */
 const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app', 'people'];
@@ -24,4 +25,4 @@ const ICON_SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><r
 /** The stylesheet for all pages. */
 export const stylesheet = asset('mir', 'css', 'text/css; charset=utf-8', css);
 export const icon = asset('mir', 'svg', 'image/svg+xml', ICON_SVG);
-export const ASSETS: readonly Asset[] = [stylesheet, icon, ...fonts];
+export const ASSETS: readonly Asset[] = [stylesheet, icon, script, ...fonts];

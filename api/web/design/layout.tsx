@@ -2,6 +2,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { contactHref } from '../../../shared/config/operator';
 import { icon, stylesheet } from './assets';
 import { Form } from './form';
+import { script, SCRIPT_CONFIG } from './scripts';
 import { usePageFacts } from './page-facts';
 
 interface LayoutProps {
@@ -61,8 +62,17 @@ function OperatedBy(): VNode | null {
   );
 }
 
-/** The HTML document of every page: its head, and a link to its content. */
-export function Document({ title, children }: { title: string; children: ComponentChildren }): VNode {
+/** The HTML document of every page: its head, and a link to its content. Only pages for staff may have scripts. */
+export function Document({
+  title,
+  scripts,
+  children,
+}: {
+  title: string;
+  /** Loads the script, and reloads the page after this time if scripts are off. */
+  scripts?: { reloadSeconds: number | undefined };
+  children: ComponentChildren;
+}): VNode {
   return (
     <html lang="en">
       <head>
@@ -71,6 +81,17 @@ export function Document({ title, children }: { title: string; children: Compone
         <title>{`${title} · MIR`}</title>
         <link rel="stylesheet" href={stylesheet.path} />
         <link rel="icon" type="image/svg+xml" href={icon.path} />
+        {scripts && (
+          <>
+            <meta name="htmx-config" content={SCRIPT_CONFIG} />
+            <script src={script.path} defer />
+            {scripts.reloadSeconds !== undefined && (
+              <noscript>
+                <meta http-equiv="refresh" content={String(scripts.reloadSeconds)} />
+              </noscript>
+            )}
+          </>
+        )}
       </head>
       <body>
         <a class="skip" href="#content">

@@ -6,6 +6,7 @@ import type { createSubmitSingle } from '../../events/submit-single';
 import type { Admit } from '../../http/run-route';
 import type { Session } from '../../accounts/auth';
 import type { StaffSession } from '../../accounts/staff-auth';
+import type { Live } from './live-events';
 
 /** What pages need to act for a partner as the API's routes do. */
 export interface PartnerCalls {
@@ -63,6 +64,10 @@ export type PageResponse = { cookies?: readonly string[]; headers?: Record<strin
       /** Another origin that our response to a form may redirect to, such as the origin of a partner's return URL. */
       formAction?: string;
     }
+  /** A part of a page, which a script puts in place. Browsers get it only from our own script. */
+  | { fragment: VNode }
+  /** Server-sent events with a part of a page, which a script shows instead of the previous one. */
+  | { live: Live }
   /** Redirects to one of our own paths, with 303 by default. */
   | { status?: number; redirect: string }
   /** Redirects to another origin with 303. The handler must have checked that the URL is allowed. */

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import type { VNode } from 'preact';
 import { MirError } from '../../../shared/errors';
 import type { ApiContext } from '../../context';
 import { type Answer, finish, finishWithProblem, openExchange } from '../../http/finish';
@@ -10,15 +11,18 @@ import type { StaffSession } from '../../accounts/staff-auth';
 import { readStaffSession } from '../../accounts/staff-cookie';
 import { type Visitor, visitorOf } from '../../accounts/cookies';
 import { CSRF_TOKEN_FIELD } from '../design/form';
+import type { PageFacts } from '../design/page-facts';
 import { errorPage } from './error-page';
 import { checkCsrfToken, checkOrigin, csrfTokenOf } from './csrf-token';
 import type { Operator, Page, PageResponse, PartnerCalls } from './page';
 import { fieldsOf, readForm } from './read-form';
-import { render } from './render';
+import { liveEvents } from './live-events';
+import { render, renderPart } from './render';
 import { NO_PAGE, requireOperator } from './require-operator';
 import { securityHeaders } from './security-headers';
 
 const SEE_OTHER = 303;
+const NO_CONTENT = 204;
 const PORTAL = '/portal';
 const PORTAL_LOG_OUT = '/portal/logout';
 const PORTAL_LOG_IN = '/portal/login';
@@ -33,6 +37,8 @@ interface RequestState {
   read: ReadSession;
   staff: StaffSession | null;
   operator: Operator | null;
+  /** Our own script sent the request, not the browser. */
+  isScript: boolean;
 }
 
 function sessionIdOf({ staff, read }: Pick<RequestState, 'staff' | 'read'>): string | null {
@@ -58,22 +64,26 @@ function presentPage(
   page: PageResponse,
   { tokenInUrl, visitor, read, ...state }: RequestState,
 ): Answer {
-  const { staff } = state;
+  const { staff, isScript } = state;
   const { publicUrl, mail, oidc, operator } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
-  const headers: ResponseHeaders = { ...securityHeaders(publicUrl, { tokenInUrl, formAction }), ...page.headers };
+  const headers: ResponseHeaders = {
+    ...securityHeaders(publicUrl, { tokenInUrl, formAction, scripts: staff !== null }),
+    ...page.headers,
+  };
   const cookies = [...(visitor.cookie ? [visitor.cookie] : []), ...read.cookies, ...(page.cookies ?? [])];
   if (cookies.length > 0) headers['Set-Cookie'] = cookies;
   if ('download' in page) {
     headers['Content-Disposition'] = `attachment; filename="${page.filename}"`;
     return { status: 200, stream: page.download, mediaType: page.mediaType, headers };
   }
-  if (!('html' in page)) {
-    headers['Location'] = locationOf(page);
+  if ('redirect' in page || 'leaveTo' in page) {
+    // A script would follow the redirect, and show a whole page as a part of one.
+    headers[isScript ? 'HX-Redirect' : 'Location'] = locationOf(page);
     const status = 'redirect' in page ? page.status : undefined;
-    return { status: status ?? SEE_OTHER, text: '', mediaType: null, headers };
+    return { status: isScript ? NO_CONTENT : (status ?? SEE_OTHER), text: '', mediaType: null, headers };
   }
-  const text = render(page.html, {
+  const facts: PageFacts = {
     csrfToken: csrfTokenOf(ctx.secrets, { sessionId: sessionIdOf({ staff, read }), visitor: visitor.id }),
     mails: mail.kind,
     provider: oidc?.name ?? null,
@@ -82,8 +92,19 @@ function presentPage(
     ...(staff
       ? { home: state.operator ? CONSOLE : PORTAL, logOut: PORTAL_LOG_OUT }
       : { home: '/account', logOut: '/logout' }),
-  });
-  return { status: page.status ?? 200, text, mediaType: 'text/html; charset=utf-8', headers };
+  };
+  if ('live' in page) {
+    const closed = new AbortController();
+    const account = staff?.staffId ?? visitor.id;
+    const part = (html: VNode): string => renderPart(html, facts);
+    const stream = liveEvents(ctx, page.live, { account, render: part, signal: closed.signal });
+    // nginx otherwise holds back events until its buffer is full.
+    headers['X-Accel-Buffering'] = 'no';
+    return { status: 200, stream, mediaType: 'text/event-stream', headers, onClose: () => closed.abort() };
+  }
+  const text = 'fragment' in page ? renderPart(page.fragment, facts) : render(page.html, facts);
+  const status = ('status' in page ? page.status : undefined) ?? 200;
+  return { status, text, mediaType: 'text/html; charset=utf-8', headers };
 }
 
 function presentErrorPage(ctx: ApiContext, problem: Problem, state: RequestState): Answer {
@@ -97,7 +118,15 @@ export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thro
   const visitor = { ...visitorOf(req.headers.cookie, ctx.config.publicUrl), cookie: null };
   const exchange = openExchange(req, res);
   // The URL may be an incomplete or mistyped copy of an emailed link that contains a token.
-  const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY, staff: null, operator: null };
+  const state = {
+    requestId: exchange.requestId,
+    tokenInUrl: true,
+    visitor,
+    read: NOBODY,
+    staff: null,
+    operator: null,
+    isScript: false,
+  };
   finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, state));
 }
 
@@ -154,6 +183,7 @@ export function runPage(
       read: NOBODY,
       staff: null,
       operator: null,
+      isScript: req.headers['hx-request'] === 'true',
     };
     const response = run(req, res, state).then((page) => presentPage(ctx, page, state));
     finish(ctx, exchange, response, (problem) => presentErrorPage(ctx, problem, state));

@@ -6,7 +6,7 @@ import { createKeyPage, keysPage, newKeyPage, revokeKey, revokeKeyPage } from '.
 import { changeMember, changeMemberPage, invite, invitePage, membersPage, withdrawInvitation } from './members';
 import { overviewPage } from './overview';
 import { rejectionsPage } from './rejections';
-import { killReportPage, stopAgent, stopAgentPage } from './stop-agent';
+import { killProgressPage, killReportPage, stopAgent, stopAgentPage } from './stop-agent';
 import { usagePage } from './usage';
 import { findUser, usersPage } from './users';
 import { resendDelivery, testWebhook, webhookPage, webhooksPage } from './webhooks';
@@ -31,6 +31,7 @@ export const MEMBER_PAGES = [
   stopAgentPage,
   stopAgent,
   killReportPage,
+  killProgressPage,
   membersPage,
   invitePage,
   invite,

@@ -43,6 +43,7 @@ export function PortalLayout({
   path,
   lead,
   action,
+  reloadSeconds,
   children,
 }: {
   member: Member;
@@ -51,6 +52,8 @@ export function PortalLayout({
   lead?: ComponentChildren;
   /** The page's main action, beside the title. */
   action?: ComponentChildren;
+  /** Reloads the page after this time if scripts are off. */
+  reloadSeconds?: number;
   children: ComponentChildren;
 }): VNode {
   const { base, partnerId, partnerName, plan, env, scopes } = member;
@@ -71,6 +74,7 @@ export function PortalLayout({
       current={base + path}
       lead={lead}
       testMode={env === 'test'}
+      {...(reloadSeconds === undefined ? {} : { reloadSeconds })}
       aside={
         <div class="tools">
           <EnvironmentSwitch env={env} hrefOf={(one) => `/portal/${partnerId}/${one}${path}`} />

@@ -1,14 +1,18 @@
 import type { VNode } from 'preact';
+import { tenantOf } from '../../../shared/domain/ids';
 import { MirError } from '../../../shared/errors';
 import { getAgentRoute } from '../../agents/get-agent';
 import { getCascadeRoute } from '../../agents/get-cascade';
+import { readKillReport } from '../../agents/kill-report';
 import type { KillPreview } from '../../agents/preview-kill';
 import type { PresentedAgent } from '../../agents/present-agent';
 import type { PresentedCascade } from '../../agents/present-cascade';
 import { revokeDescendantsRoute } from '../../agents/revoke-descendants';
 import { suspendAgentRoute } from '../../agents/suspend-agent';
-import { DataTable, Panel, State } from '../design/app-parts';
+import { agentsText, countText, isFinal, KillProgress } from '../agents/kill-progress';
+import { Panel } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { LivePart } from '../design/live-part';
 import { Facts, Notice } from '../design/text';
 import type { Fields } from '../http/page';
 import { errorsOf } from '../http/form-errors';
@@ -18,11 +22,8 @@ import { PortalLayout } from './portal-layout';
 
 const PATH = '/agents';
 const MAX_REASON_LENGTH = 200;
-/** How often the report reloads while the kill is being carried out. */
+/** How often the report reloads without scripts while the kill is being carried out. */
 const RELOAD_SECONDS = 2;
-
-const countText = (count: number): string => count.toLocaleString('en-GB');
-const agentsText = (count: number): string => (count === 1 ? '1 agent' : `${countText(count)} agents`);
 
 interface Stop {
   agent: PresentedAgent;
@@ -166,58 +167,20 @@ export const stopAgent = memberPage({
   },
 });
 
-const exactTime = (at: string | null): string => (at === null ? 'Not yet' : `${at.replace('T', ' ').slice(0, 23)} UTC`);
-
 function Report({ member, kill, agent }: { member: Member; kill: PresentedCascade; agent: PresentedAgent }): VNode {
-  const { status, affected, revoked, parked, receivers } = kill;
-  const isDone = status === 'CLOSED';
+  const isDone = kill.status === 'CLOSED';
+  const path = `${member.base}${PATH}/report/live?kill=${kill.cascadeId}`;
   return (
     <PortalLayout
       member={member}
       title={kill.effectiveAt === null ? `Stopping ${agent.name}` : `${agent.name} is stopped`}
       path={PATH}
-      lead={
-        isDone ? 'This page has a permanent address and prints well.' : 'This page reloads until every key is deleted.'
-      }
+      lead="This page has a permanent address and prints well."
+      {...(isDone ? {} : { reloadSeconds: RELOAD_SECONDS })}
     >
-      <Panel title="What happened">
-        <Facts
-          facts={[
-            [
-              'State',
-              isDone ? (
-                <State kind="ended">All keys deleted</State>
-              ) : (
-                <State kind="pending">Keys rejected, being deleted</State>
-              ),
-            ],
-            ['In force since', exactTime(kill.effectiveAt)],
-            [
-              'Agents revoked',
-              affected === null ? countText(revoked) : `${countText(revoked)} of ${countText(affected)}`,
-            ],
-            parked > 0 ? ['Not deleted yet', `${agentsText(parked)}. Their keys are already rejected.`] : null,
-            ['Reason', kill.reason ?? 'None'],
-            ['Ordered', exactTime(kill.createdAt)],
-            ['Completed', exactTime(kill.closedAt)],
-            ['Your receivers', receivers.length === 0 ? 'None' : exactTime(kill.containedAt)],
-            ['Kill ID', <code>{kill.cascadeId}</code>],
-            kill.auditFrom === null ? null : ['Audit entries', `${kill.auditFrom} to ${kill.auditTo}`],
-          ]}
-        />
-      </Panel>
-      {receivers.length > 0 && (
-        <Panel title="Receivers" flush>
-          <DataTable
-            caption="Receivers"
-            columns={[{ text: 'Receiver' }, { text: 'Acknowledged' }, { text: 'Last error' }]}
-            rows={receivers.map(({ receiverId, url, acknowledgedAt, lastError }) => ({
-              key: receiverId,
-              cells: [new URL(url).host, exactTime(acknowledgedAt), lastError?.code ?? 'None'],
-            }))}
-          />
-        </Panel>
-      )}
+      <LivePart path={isFinal(kill) ? null : path}>
+        <KillProgress kill={kill} />
+      </LivePart>
     </PortalLayout>
   );
 }
@@ -230,10 +193,25 @@ export const killReportPage = memberPage({
   handle: async ({ member, call, query }) => {
     const kill = await call<PresentedCascade>(getCascadeRoute, { params: { id: query['kill'] ?? '' } });
     const agent = await call<PresentedAgent>(getAgentRoute, { params: { id: kill.agentId } });
+    return { html: <Report member={member} kill={kill} agent={agent} /> };
+  },
+});
+
+/** The progress of a kill as server-sent events. Authorized and charged once per response, not per event. */
+export const killProgressPage = memberPage({
+  method: 'GET',
+  path: `${PATH}/report/live`,
+  scope: 'agents:read',
+  urgent: true,
+  handle: async ({ ctx, member: { partnerId, env }, call, query }) => {
+    const { cascadeId } = await call<PresentedCascade>(getCascadeRoute, { params: { id: query['kill'] ?? '' } });
     return {
-      // Works without scripts.
-      headers: kill.status === 'CLOSED' ? {} : { Refresh: String(RELOAD_SECONDS) },
-      html: <Report member={member} kill={kill} agent={agent} />,
+      live: {
+        read: async () => {
+          const kill = await readKillReport(ctx, tenantOf(partnerId, env), cascadeId);
+          return { html: <KillProgress kill={kill} />, isLast: isFinal(kill) };
+        },
+      },
     };
   },
 });

@@ -87,4 +87,37 @@ describeInBrowser('the portal of a partner in a browser', () => {
     await expectNoFaults(page, 'portal-kill-report');
     await page.browserContext().close();
   });
+
+  it('follows a kill without loading the report again', async () => {
+    const partner = await h.partner();
+    const { email } = await insertMember(h, partner.partnerId, 'AGENT_MANAGER');
+    const { agentId } = await insertAgent(h.ctx.store, partner, { name: 'Orders bot' });
+    const { body } = await h.client.post(`/v1/agents/${agentId}/revoke-descendants`, partner.liveKey, {
+      reason: 'Any',
+    });
+    const { cascades } = h.ctx.store;
+    await waitUntil('the kill is closed', async () => {
+      const cascade = await cascades.model.findById(body.cascadeId).lean();
+      return cascade?.status === 'CLOSED';
+    });
+    const restore = async (status: string): Promise<unknown> =>
+      cascades.model.updateOne({ _id: body.cascadeId }, { $set: { status } });
+    await restore('RUNNING');
+    const page = await openTab({ ip: '10.2.0.11' });
+    const refused: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && refused.push(message.text()));
+    await page.goto(`${h.url}/portal/login`);
+    await page.type('#email', email);
+    await page.type('#password', PASSWORD);
+    await press(page, 'Log in');
+    await page.goto(`${h.url}/portal/${partner.partnerId}/live/agents/report?kill=${body.cascadeId}`);
+    const marked = await page.$eval('h1', (title) => (title.id = 'same-page'));
+    expect(await page.$eval('main', ({ textContent }) => textContent)).toContain('Keys rejected, being deleted');
+    await restore('CLOSED');
+    await page.waitForFunction(() => document.body.textContent?.includes('All keys deleted'));
+    expect(await page.$eval('h1', ({ id }) => id)).toBe(marked);
+    // Such as the Content-Security-Policy would report.
+    expect(refused).toEqual([]);
+    await page.browserContext().close();
+  });
 });
