@@ -26,7 +26,11 @@ export function pageRoutes(ctx: ApiContext, admit: Admit): Mounted[] {
       path: page.path,
       handle: runPage(ctx, page, partnerCalls),
     })),
-    ...ASSETS.map((asset) => ({ method: 'GET', path: asset.path, handle: serveAsset(asset) })),
+    ...[...ASSETS, ...(ctx.config.logo ? [ctx.config.logo] : [])].map((asset) => ({
+      method: 'GET',
+      path: asset.path,
+      handle: serveAsset(asset),
+    })),
   ];
 }
 

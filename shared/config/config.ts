@@ -1,4 +1,5 @@
 import { messageOf } from '../errors';
+import { type Logo, readLogo } from './logo';
 import { missingOperatorSettings, type OperatorConfig, operatorOf } from './operator';
 import { clusterUrl, parseRedisUrl } from './redis-url';
 import { createHash } from 'node:crypto';
@@ -42,6 +43,8 @@ export interface Config {
   publicUrl: string;
   mail: MailConfig;
   operator: OperatorConfig;
+  /** The operator's logo. Null if pages show MIR's. */
+  logo: Logo | null;
   oidc: OidcConfig | null;
   mongoUrl: string;
   redisUrl: string;
@@ -113,6 +116,12 @@ export function readConfig(env: Record<string, string | undefined> = process.env
   if (parsed.success && parsed.data.TIER_3_MIN_DAYS < parsed.data.TIER_2_MIN_DAYS) {
     problems.push('TIER_3_MIN_DAYS: must not be less than TIER_2_MIN_DAYS');
   }
+  let logo: Logo | null = null;
+  try {
+    if (given['LOGO_FILE'] !== undefined) logo = readLogo(given['LOGO_FILE']);
+  } catch (error) {
+    problems.push(`LOGO_FILE: ${messageOf(error)}`);
+  }
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
   const s = parsed.data;
   const redisUrl = s.REDIS_CLUSTER ? clusterUrl(s.REDIS_URL) : s.REDIS_URL;
@@ -126,6 +135,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     publicUrl: s.PUBLIC_URL.replace(/\/+$/, ''),
     mail: mailOf(s),
     operator: operatorOf(s),
+    logo,
     oidc: oidcOf(s),
     mongoUrl: s.MONGO_URL,
     redisUrl,

@@ -82,6 +82,10 @@ export const SETTINGS = {
   ),
   PRIVACY_URL: setting(operatorPageSetting, 'URL of the privacy policy. Pages link to it.'),
   TERMS_URL: setting(operatorPageSetting, 'URL of the terms of service. Pages and the API reference link to it.'),
+  LOGO_FILE: setting(
+    z.string().min(1).optional(),
+    'Logo of the operator, an SVG or PNG file of at most 100 KiB. Pages show it instead of MIR’s, beside `OPERATOR_NAME`. It should be legible on a light and on a dark background at 22 pixels.',
+  ),
   OIDC_ISSUER: setting(
     z.url({ protocol: /^https?$/ }).optional(),
     'OpenID Connect provider that people can log in with, for example `https://login.example.org/realms/main`. Register `<PUBLIC_URL>/login/oidc/callback` as the redirect URI.',

@@ -1,6 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
-import { icon } from './assets';
-import { Document, Footer, LoggedInAs } from './layout';
+import { Document, Footer, LoggedInAs, LogoImage } from './layout';
 
 /** A link in the navigation of the portal or console. */
 interface NavItem {
@@ -56,7 +55,7 @@ export function AppLayout(props: AppLayoutProps): VNode {
       <div class="app">
         <header class="side">
           <a class="brand" href={place.href} aria-label={place.name}>
-            <img src={icon.path} alt="" width="22" height="22" />
+            <LogoImage />
             <span>
               <bdi>{place.name}</bdi>
             </span>

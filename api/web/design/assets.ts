@@ -11,16 +11,18 @@ const css = [fontFaces, ...STYLES.map((name) => readFileSync(join(__dirname, 'st
   '\n',
 );
 
-/** Returns a color from the light color scheme, because icons cannot use the page's CSS variables. */
-function lightColor(name: string): string {
-  const [, value] = new RegExp(`--${name}: (#[0-9a-f]{6});`).exec(css) ?? [];
-  if (value === undefined) throw new Error(`tokens.css does not define the color --${name}`);
-  return value;
+/** Returns the values of a color in the light and the dark color scheme, because icons cannot use the page's variables. */
+function colorOf(name: string): { light: string; dark: string } {
+  const [light, dark] = [...css.matchAll(new RegExp(`--${name}: (#[0-9a-f]{6});`, 'g'))].map(([, value]) => value);
+  if (light === undefined || dark === undefined)
+    throw new Error(`tokens.css does not define the color --${name} twice`);
+  return { light, dark };
 }
 
-const [background, accent] = [lightColor('background'), lightColor('accent')];
+const [panel, accent] = [colorOf('panel'), colorOf('accent')];
+const ICON_STYLE = `.p{fill:${panel.light}}.a{fill:${accent.light}}.l{stroke:${accent.light}}@media(prefers-color-scheme:dark){.p{fill:${panel.dark}}.a{fill:${accent.dark}}.l{stroke:${accent.dark}}}`;
 /** The logo: three strata. */
-const ICON_SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="${background}"/><g fill="${accent}"><rect x="6" y="21" width="20" height="5"/><rect x="6" y="13.5" width="20" height="5"/></g><rect x="6.75" y="6.75" width="18.5" height="3.5" fill="none" stroke="${accent}" stroke-width="1.5"/></svg>`;
+const ICON_SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><style>${ICON_STYLE}</style><rect class="p" width="32" height="32" rx="7"/><rect class="a" x="6" y="21" width="20" height="5"/><rect class="a" x="6" y="13.5" width="20" height="5"/><rect class="l" x="6.75" y="6.75" width="18.5" height="3.5" fill="none" stroke-width="1.5"/></svg>`;
 
 /** The stylesheet for all pages. */
 export const stylesheet = asset('mir', 'css', 'text/css; charset=utf-8', css);

@@ -33,6 +33,12 @@ export function LoggedInAs(): VNode | null {
   );
 }
 
+/** The operator's logo, or MIR's if there is none. */
+export function LogoImage(): VNode {
+  const { logo } = usePageFacts();
+  return <img src={logo ?? icon.path} alt="" height="22" {...(logo === null ? { width: '22' } : {})} />;
+}
+
 /** Says who operates this server, with links. Shows only what the operator has configured. */
 function OperatedBy(): VNode | null {
   const { name, contact, privacyUrl, termsUrl } = usePageFacts().operator;
@@ -118,12 +124,16 @@ export function Footer(): VNode {
 
 /** A page for people, and of the guide: header, one column of content, and footer. */
 export function Layout({ title, wide = false, beside = false, nav = [], children }: LayoutProps): VNode {
+  const {
+    logo,
+    operator: { name },
+  } = usePageFacts();
   return (
     <Document title={title}>
       <header class="top">
         <a class="brand" href="/">
-          <img src={icon.path} alt="" width="22" height="22" />
-          MIR
+          <LogoImage />
+          {logo !== null && name !== null ? <bdi>{name}</bdi> : 'MIR'}
         </a>
         {nav.length > 0 && (
           <nav aria-label="Main">

@@ -18,6 +18,8 @@ export interface PageFacts {
   provider: string | null;
   /** Who operates this server. The footer shows it. */
   operator: OperatorConfig;
+  /** Path of the operator's logo. Null if there is none. */
+  logo: string | null;
 }
 
 export const PageFactsContext = createContext<PageFacts>({
@@ -28,6 +30,7 @@ export const PageFactsContext = createContext<PageFacts>({
   mails: 'off',
   provider: null,
   operator: NO_OPERATOR,
+  logo: null,
 });
 
 export function usePageFacts(): PageFacts {

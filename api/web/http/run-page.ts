@@ -65,7 +65,7 @@ function presentPage(
   { tokenInUrl, visitor, read, ...state }: RequestState,
 ): Answer {
   const { staff, isScript } = state;
-  const { publicUrl, mail, oidc, operator } = ctx.config;
+  const { publicUrl, mail, oidc, operator, logo } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
   const headers: ResponseHeaders = {
     ...securityHeaders(publicUrl, { tokenInUrl, formAction, scripts: staff !== null }),
@@ -88,6 +88,7 @@ function presentPage(
     mails: mail.kind,
     provider: oidc?.name ?? null,
     operator,
+    logo: logo?.path ?? null,
     signedInAs: (staff ?? read.session)?.email ?? null,
     ...(staff
       ? { home: state.operator ? CONSOLE : PORTAL, logOut: PORTAL_LOG_OUT }

@@ -11,6 +11,8 @@ export function serveAsset({ mediaType, content }: Asset): RequestHandler {
     'Cache-Control': `public, max-age=${YEAR_SECONDS}, immutable`,
     'X-Content-Type-Options': 'nosniff',
     'Cross-Origin-Resource-Policy': 'same-origin',
+    // An SVG file that is opened as a page runs no scripts and loads nothing.
+    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
   };
   return (_req, res) => {
     res.writeHead(200, headers).end(content);

@@ -1,9 +1,13 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../../support/harness';
-import { anonymousSession, mailedLink, sharedHarnessForPeople } from '../../../support/people';
+import { anonymousSession, mailedLink, sharedHarnessForPeople, startHarnessForPeople } from '../../../support/people';
 import { expectProblem } from '../../../support/problems';
 import { sharedHarness } from '../../../support/shared-harness';
+import { tempDirs } from '../../../support/temp-dirs';
 
+const { tempDir } = tempDirs();
 let h: Harness;
 
 beforeAll(async () => {
@@ -67,6 +71,22 @@ describe('the operator', () => {
     const second = await h.client.post('/v1/agents', standard.liveKey, agent);
     expectProblem(second, 403, 'ENTERPRISE_REQUIRED');
     expect(second.body.detail).toMatch(contact);
+  });
+
+  it('can have a logo, which pages show beside the name', async () => {
+    const file = join(tempDir(), 'logo.svg');
+    writeFileSync(file, '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>');
+    const other = await startHarnessForPeople({ workers: false, env: { LOGO_FILE: file } });
+    try {
+      const brand = (await anonymousSession(other).get('/')).root.querySelector('.brand')!;
+      expect(brand.structuredText.trim()).toBe('Example Association');
+      const logo = await fetch(other.url + brand.querySelector('img')!.getAttribute('src')!);
+      expect([logo.status, logo.headers.get('content-type')]).toEqual([200, 'image/svg+xml']);
+      // Opened as a page, it would otherwise run its script.
+      expect(logo.headers.get('content-security-policy')).toContain('sandbox');
+    } finally {
+      await other.close();
+    }
   });
 
   it('is not shown if it is not configured', async () => {

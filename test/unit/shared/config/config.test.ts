@@ -86,9 +86,10 @@ describe('readConfig', () => {
   });
 
   it('requires a pepper in production, explains how to generate one, and reports other problems too', () => {
-    const message = rejection({ ...GOOD, NODE_ENV: 'production', PORT: '-1' });
+    const message = rejection({ ...GOOD, NODE_ENV: 'production', PORT: '-1', LOGO_FILE: 'logo.gif' });
     expect(message).toMatch(/SUBJECT_PEPPER: is required in production.*openssl rand/);
     expect(message).toContain('PORT: ');
+    expect(message).toContain('LOGO_FILE: must be the path of a file');
     expect(readConfig({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER })).toMatchObject({
       production: true,
       subjectPepper: PEPPER,
