@@ -18,7 +18,8 @@ import {
 import { reasonSchema } from '../http/schemas';
 import { presetSchema } from './enum-schemas';
 
-const MAX_AGENTS = 1_000_000;
+/** Maximum of the limits on numbers of agents. */
+export const MAX_AGENTS = 1_000_000;
 const count = (defaultTo: number) => z.int().min(1).max(MAX_AGENTS).default(defaultTo);
 
 /** Maximum times by preset, in seconds. */

@@ -190,6 +190,12 @@ export function agentsStore(connection: Connection) {
       return ids.flatMap((id) => found.get(id) ?? []);
     },
 
+    /** Returns the names of those of the tenant's agents that are in `ids`, by ID. */
+    async namesOf(tenant: Tenant, ids: readonly string[]): Promise<Map<string, string>> {
+      const docs = await model.find({ _id: { $in: [...ids] }, tenant }, { name: 1 }).lean<AgentDoc[]>();
+      return new Map(docs.map(({ _id, name }) => [_id, name]));
+    },
+
     /** Returns the IDs of an agent's descendants, whatever their status. */
     async idsBelow(tenant: Tenant, agentId: string): Promise<string[]> {
       const docs = await model
@@ -236,11 +242,11 @@ export function agentsStore(connection: Connection) {
       return mergePages([page, ...ownPage], limit, positionOf);
     },
 
-    /** Counts a tenant's agents with these statuses of their own, up to 100,000. */
-    async countOf(tenant: Tenant, statuses: readonly AgentStatus[]): Promise<{ count: number; isComplete: boolean }> {
+    /** Counts a tenant's agents with these statuses of their own, up to `limit`. */
+    async countOf(tenant: Tenant, statuses: readonly AgentStatus[], limit = MAX_COUNTED) {
       const filter = { tenant, status: { $in: [...statuses] } };
-      const count = await model.countDocuments(filter, { limit: MAX_COUNTED, maxTimeMS: LIST_TIMEOUT_MS });
-      return { count, isComplete: count < MAX_COUNTED };
+      const count = await model.countDocuments(filter, { limit, maxTimeMS: LIST_TIMEOUT_MS });
+      return { count, isComplete: count < limit };
     },
 
     async byKeyHash(hash: string): Promise<AgentDoc | null> {

@@ -13,6 +13,18 @@ type PortalRequest = [route: string, needs: Needs, sent: { query?: string; field
 const STORE: Needs = ['store'];
 const BOTH: Needs = ['queue', 'store'];
 
+/** The policy that `prepareRoutes` sets, so that other requests do what they would do without this one. */
+const POLICY: Fields = {
+  spawnEnabled: 'on',
+  maxSpawnDepth: '8',
+  maxChildrenPerAgent: '100',
+  maxAgentsPerRoot: '10000',
+  maxSpawnsPerMinute: '600',
+  agentEventVisibility: 'PARTNER',
+  'approval.fromDepth': '1',
+  'approval.expiresInSeconds': '7 days',
+};
+
 /** Returns one request that succeeds for each page about a partner's live environment. */
 export function portalRequests(
   { agents, ids }: Prepared,
@@ -56,6 +68,20 @@ export function portalRequests(
     post('/agents/stop', { agent: stopped.agentId, name: stopped.doc.name, reason: 'Any', action: 'revoke' }),
     get('/agents/report', `?kill=${ids.cascade}`),
     get('/agents/report/live', `?kill=${ids.cascade}`),
+    get('/agents/new'),
+    post('/agents/new', { name: 'Any', type: 'SERVICE_ACCOUNT', preset: 'STANDARD', allowedEventTypes: '*' }),
+    get('/approvals'),
+    get('/approvals/view', `?approval=${ids.approvals[2]}`),
+    post('/approvals/decide', { approval: ids.approvals[2]!, action: 'reject', reason: 'Any' }),
+    get('/policy'),
+    get('/policy/edit'),
+    post('/policy/edit', POLICY),
+    get('/guardrails'),
+    get('/receivers'),
+    get('/receivers/new'),
+    post('/receivers/new', { url: 'https://harbour.example/kills', format: 'SET' }),
+    get('/receivers/delete', `?receiver=${ids.portalReceiver}`),
+    post('/receivers/delete', { receiver: ids.portalReceiver, host: 'a.example' }),
     get('/webhooks'),
     get('/webhooks/new'),
     post('/webhooks/new', { url: 'https://harbour.example/portal' }),
@@ -65,6 +91,9 @@ export function portalRequests(
     get('/webhooks/delete', `?webhook=${webhook}`),
     post('/webhooks/delete', { webhook: deleted }),
     get('/usage', '', BOTH),
+    get('/audit'),
+    post('/audit', { actor: 'MEMBER' }, STORE),
+    get('/audit/verify'),
     ['GET /portal/confirm', STORE, {}],
     ['POST /portal/confirm', BOTH, { fields: { password: PASSWORD } }],
   ];

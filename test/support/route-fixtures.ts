@@ -65,6 +65,8 @@ export interface Prepared {
     webhooks: string[];
     delivery: string;
     receiver: string;
+    /** Another receiver, which the portal deletes. */
+    portalReceiver: string;
     deadLetters: string[];
   };
 }
@@ -199,7 +201,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
   const agents = Object.fromEntries(inserted) as Prepared['agents'];
   // One at a time, because fault tests set short timeouts, which concurrent requests could exceed on a busy machine.
   const spawn = () => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' }, agents.parent.apiKey);
-  const spawned = [await spawn(), await spawn()];
+  const spawned = [await spawn(), await spawn(), await spawn()];
   const killed = await insertAgent(ctx.store, partner);
   const newKey = (): Promise<{ keyId: string; apiKey: string }> => post('/keys', { name: 'Any' });
   const [ana, bea] = await Promise.all([newPerson(h), newPerson(h)]);
@@ -247,6 +249,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       webhooks,
       delivery: (await post(`/webhooks/${webhooks[0]}/test`, {})).deliveryId,
       receiver: (await post('/receivers', { url: 'https://a.example/kills', format: 'STANDARD_WEBHOOK' })).receiverId,
+      portalReceiver: (await post('/receivers', { url: 'https://a.example/portal', format: 'SET' })).receiverId,
       deadLetters: await deadLetters(h, 3),
     },
   };

@@ -58,7 +58,7 @@ export function ErrorSummary({ errors }: { errors: readonly FormError[] }): VNod
 interface FieldProps {
   name: string;
   label: string;
-  type?: 'text' | 'email' | 'password' | 'url';
+  type?: 'text' | 'email' | 'password' | 'url' | 'date';
   hint?: string;
   value?: string;
   autocomplete?: string;

@@ -1,4 +1,4 @@
-import type { Env, PartnerId } from '../../../shared/domain/ids';
+import { type Env, type PartnerId, tenantOf } from '../../../shared/domain/ids';
 import { type MemberRole, ROLE_SCOPES } from '../../../shared/domain/roles';
 import type { PresentedKey } from '../../../shared/authz/key-lookups';
 import type { Scope } from '../../../shared/domain/scopes';
@@ -8,7 +8,7 @@ import { callRoute, type RouteInput } from '../../http/call-route';
 import { PublicError } from '../../http/public-error';
 import { isRecent } from '../../http/require-caller';
 import type { ParsedRoute } from '../../http/route';
-import { type Page, type PageResponse, type StaffCall, staffPage } from '../http/page';
+import { type Fields, type Page, type PageResponse, type StaffCall, staffPage } from '../http/page';
 import { memberKeyOf } from './member-key';
 
 /** Whom a page acts for: a member of a partner, in one environment. */
@@ -24,6 +24,8 @@ export interface Member {
   key: PresentedKey;
   /** Path of the overview. Paths of the other pages begin with it. */
   base: string;
+  /** Number of agents that await approval, up to 99. 0 for partners without agents. */
+  pendingApprovals: number;
 }
 
 export type MemberCall = StaffCall & {
@@ -43,12 +45,15 @@ export interface MemberPage {
   recentLogIn?: true;
   /** The page must work while the agents that it can stop use up the partner's requests budget. */
   urgent?: true;
-  /** Where a form that was posted too late is filled in again, if not at `path`. */
-  formPath?: string;
+  /** Where a form that was posted too late is filled in again, if not at `path`. `sent` contains query and form. */
+  formPath?: string | ((sent: Fields) => string);
   handle: (call: MemberCall) => Promise<PageResponse> | PageResponse;
 }
 
 const NOT_FOUND = new PublicError('NOT_FOUND', 'Check the address, or open the portal’s home page.');
+
+/** Maximum number that the navigation counts up to. */
+const MAX_COUNTED_APPROVALS = 99;
 
 async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
   const { partnerId, env } = params as { partnerId: PartnerId; env: string };
@@ -59,6 +64,13 @@ async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
   ]);
   if (!found || !partner) throw NOT_FOUND;
   const role = found.role as MemberRole;
+  const hasAgents = partner.plan === 'ENTERPRISE';
+  const [key, pending] = await Promise.all([
+    memberKeyOf(ctx, staff, { partnerId, env }),
+    hasAgents
+      ? ctx.store.agents.countOf(tenantOf(partnerId, env), ['PENDING_APPROVAL'], MAX_COUNTED_APPROVALS)
+      : { count: 0 },
+  ]);
   return {
     partnerId,
     partnerName: partner.name,
@@ -67,9 +79,15 @@ async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
     env,
     role,
     scopes: ROLE_SCOPES[role],
-    key: await memberKeyOf(ctx, staff, { partnerId, env }),
+    key,
     base: `/portal/${partnerId}/${env}`,
+    pendingApprovals: pending.count,
   };
+}
+
+/** Lets a member confirm the log-in, and then continue at a path below `base`. */
+export function confirmFirst({ base }: Pick<Member, 'base'>, path: string): { redirect: string } {
+  return { redirect: `/portal/confirm?next=${encodeURIComponent(base + path)}` };
 }
 
 /**
@@ -97,7 +115,8 @@ export function memberPage({
         );
       }
       if (recentLogIn && !isRecent(call.staff.confirmedAt.getTime())) {
-        return { redirect: `/portal/confirm?next=${encodeURIComponent(member.base + formPath)}` };
+        const at = typeof formPath === 'string' ? formPath : formPath({ ...call.query, ...call.form });
+        return confirmFirst(member, at);
       }
       const { ctx, admit, requestId, log, ip } = call;
       return handle({

@@ -34,9 +34,20 @@ function expiring({ expiresAt }: PresentedKey, nowMs: number): boolean {
   return expiresAt !== null && Date.parse(expiresAt) - nowMs < EXPIRES_SOON_MS;
 }
 
-function concernsOf(base: string, keys: Keys, webhooks: Webhooks): Concern[] {
+function concernsOf({ base, pendingApprovals }: Member, keys: Keys, webhooks: Webhooks): Concern[] {
   const nowMs = Date.now();
   return [
+    ...(pendingApprovals === 0
+      ? []
+      : [
+          {
+            key: 'approvals',
+            what: pendingApprovals === 1 ? '1 agent' : `${pendingApprovals} agents`,
+            since: 'Awaiting approval',
+            href: `${base}/approvals`,
+            action: 'Decide',
+          },
+        ]),
     ...webhooks
       .filter(({ failingSince }) => failingSince !== null)
       .map(({ webhookId, url, failingSince }) => ({
@@ -110,7 +121,7 @@ function Overview({
 }): VNode {
   const { events, requests } = usage.total;
   const sent = requests.reduce((sum, { total }) => sum + total, 0);
-  const concerns = concernsOf(member.base, keys, webhooks);
+  const concerns = concernsOf(member, keys, webhooks);
   const hours = [...usage.data].reverse();
   return (
     <PortalLayout member={member} title="Overview" path="">

@@ -8,6 +8,8 @@ interface Link {
   path: string;
   text: string;
   scope: Scope;
+  /** Number of things on the page that need attention. */
+  count?: (member: Member) => number;
 }
 
 /** The pages in the navigation. Members see those that their role may open. */
@@ -24,7 +26,18 @@ const GROUPS: readonly { heading?: string; enterprise?: true; links: readonly Li
   {
     heading: 'Enterprise',
     enterprise: true,
-    links: [{ path: '/agents', text: 'Agents', scope: 'agents:read' }],
+    links: [
+      { path: '/agents', text: 'Agents', scope: 'agents:read' },
+      {
+        path: '/approvals',
+        text: 'Approvals',
+        scope: 'agents:read',
+        count: ({ pendingApprovals }) => pendingApprovals,
+      },
+      { path: '/policy', text: 'Policy', scope: 'agents:read' },
+      { path: '/guardrails', text: 'Guardrails', scope: 'agents:read' },
+      { path: '/receivers', text: 'Receivers', scope: 'agents:read' },
+    ],
   },
   {
     heading: 'Settings',
@@ -32,6 +45,7 @@ const GROUPS: readonly { heading?: string; enterprise?: true; links: readonly Li
       { path: '/keys', text: 'API keys', scope: 'keys:read' },
       { path: '/members', text: 'Members', scope: 'members:read' },
       { path: '/usage', text: 'Usage', scope: 'usage:read' },
+      { path: '/audit', text: 'Audit log', scope: 'audit:read' },
     ],
   },
 ];
@@ -63,7 +77,7 @@ export function PortalLayout({
       ...(heading && { heading }),
       items: links
         .filter(({ scope }) => scopes.includes(scope))
-        .map((link) => ({ href: base + link.path, text: link.text })),
+        .map(({ path: to, text, count }) => ({ href: base + to, text, ...(count && { count: count(member) }) })),
     }))
     .filter(({ items }) => items.length > 0);
   return (
