@@ -45,7 +45,7 @@ function PendingTable({ member: { base }, pending, names }: Omit<ApprovalsProps,
         { text: 'Asked by' },
         { text: 'Would be allowed' },
         { text: 'Asked' },
-        { text: 'Decide' },
+        { text: 'Decide until' },
       ]}
       rows={pending.data.map((agent) => ({
         key: agent.approvalId,

@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { tenantOf } from '../../../shared/domain/ids';
 import { listAuditRoute } from '../../audit/list-audit';
 import { ACTOR_KINDS, type PresentedEntry } from '../../audit/present-entry';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../design/app-parts';
@@ -32,7 +33,10 @@ function actorText({ actor }: PresentedEntry, names: Names): string {
   return ACTOR_WORDS[actor.kind];
 }
 
-function Target({ base, target, names }: { base: string; target: string; names: Names }): VNode {
+function Target({ member, target, names }: { member: Member; target: string; names: Names }): VNode {
+  const { base, partnerId, env } = member;
+  if (target === tenantOf(partnerId, env)) return <>This environment</>;
+  if (target === partnerId) return <>Your organization</>;
   const text = names.get(target);
   const shown = text === undefined ? <code>{target}</code> : <bdi>{text}</bdi>;
   if (target.startsWith('agt_')) return <a href={`${base}/agents/view?agent=${target}`}>{shown}</a>;
@@ -66,7 +70,7 @@ function Changes({ entry }: { entry: PresentedEntry }): VNode {
   );
 }
 
-function EntryTable({ base, entries, names }: { base: string; entries: Entries['data']; names: Names }): VNode {
+function EntryTable({ member, entries, names }: { member: Member; entries: Entries['data']; names: Names }): VNode {
   return (
     <DataTable
       caption="Audit entries"
@@ -77,7 +81,7 @@ function EntryTable({ base, entries, names }: { base: string; entries: Entries['
           ACTION_WORDS[entry.action] ?? <code>{entry.action}</code>,
           <bdi>{actorText(entry, names)}</bdi>,
           <span class="url">
-            <Target base={base} target={entry.target} names={names} />
+            <Target member={member} target={entry.target} names={names} />
           </span>,
           <Changes entry={entry} />,
           <RelativeTime at={new Date(entry.at)} />,
@@ -90,29 +94,32 @@ function EntryTable({ base, entries, names }: { base: string; entries: Entries['
 function Filters({ base, form, errors }: { base: string; form: Fields; errors: readonly FormError[] }): VNode {
   const fieldOf = (name: string) => ({ name, value: form[name] ?? '', errors });
   return (
-    <Panel>
-      <Form action={base + PATH} class="filters">
-        <Select
-          {...fieldOf('action')}
-          label="What happened"
-          options={[
-            { value: '', text: 'Anything' },
-            ...Object.entries(ACTION_WORDS).map(([value, text]) => ({ value, text })),
-          ]}
-        />
-        <Select
-          {...fieldOf('actor')}
-          label="Who"
-          options={[
-            { value: '', text: 'Anyone' },
-            ...ACTOR_KINDS.map((value) => ({ value, text: ACTOR_WORDS[value] })),
-          ]}
-        />
-        <Field {...fieldOf('target')} label="MIR ID" optional autocomplete="off" maxLength={120} />
-        <Field {...fieldOf('from')} label="From (UTC)" type="date" optional />
-        <Field {...fieldOf('to')} label="Through (UTC)" type="date" optional />
-        <Button kind="plain">Filter</Button>
-      </Form>
+    <Panel flush>
+      <details class="filter" open={errors.length > 0 || queryOf(form) !== ''}>
+        <summary>Filter</summary>
+        <Form action={base + PATH} class="filters">
+          <Select
+            {...fieldOf('action')}
+            label="What happened"
+            options={[
+              { value: '', text: 'Anything' },
+              ...Object.entries(ACTION_WORDS).map(([value, text]) => ({ value, text })),
+            ]}
+          />
+          <Select
+            {...fieldOf('actor')}
+            label="Who"
+            options={[
+              { value: '', text: 'Anyone' },
+              ...ACTOR_KINDS.map((value) => ({ value, text: ACTOR_WORDS[value] })),
+            ]}
+          />
+          <Field {...fieldOf('target')} label="MIR ID" optional autocomplete="off" maxLength={120} />
+          <Field {...fieldOf('from')} label="From (UTC)" type="date" optional />
+          <Field {...fieldOf('to')} label="Through (UTC)" type="date" optional />
+          <Button kind="plain">Show</Button>
+        </Form>
+      </details>
     </Panel>
   );
 }
@@ -155,7 +162,7 @@ function Audit({
       <Filters base={base} form={filters} errors={errors} />
       {entries && (
         <Panel flush>
-          {entries.data.length > 0 && <EntryTable base={base} entries={entries.data} names={names} />}
+          {entries.data.length > 0 && <EntryTable member={member} entries={entries.data} names={names} />}
           {entries.data.length === 0 && (
             <Empty title={entries.nextCursor === null ? 'No entries' : 'No entries on this page'}>
               <p>

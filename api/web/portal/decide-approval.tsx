@@ -193,7 +193,8 @@ export const decideApproval = memberPage({
       if (form['action'] === 'approve') {
         if (!isRecent(staff.confirmedAt.getTime())) return confirmFirst(member, viewPath(id));
         const agent = await call<PresentedAgent & { apiKey: string }>(approveAgentRoute, input);
-        return { html: <Approved member={member} agent={agent} /> };
+        const decided = { ...member, pendingApprovals: Math.max(0, member.pendingApprovals - 1) };
+        return { html: <Approved member={decided} agent={agent} /> };
       }
       if (reason === '') errors.push({ field: 'reason', message: 'Enter a reason.' });
       else {

@@ -86,10 +86,10 @@ function TimeFields(props: FormProps): VNode {
       rows={PRESETS.map((preset) => ({
         key: preset,
         cells: [
-          <>
+          <span>
             {preset}
             <span class="sub block">{presetText(preset)}</span>
-          </>,
+          </span>,
           <TimeCell name={`maxLifetimeSeconds.${preset}`} label={`Longest lifetime of ${preset}`} {...props} />,
           <TimeCell name={`maxIdleSeconds.${preset}`} label={`Longest idle time of ${preset}`} {...props} />,
         ],

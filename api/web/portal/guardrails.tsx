@@ -10,6 +10,7 @@ import type { PresentedEntry } from '../../audit/present-entry';
 import type { PresentedMember } from '../../members/member-schemas';
 import { getOwnPartnerRoute } from '../../partners/get-own-partner';
 import type { partnerSchema } from '../../partners/present-partner';
+import { agentsText, countText } from '../agents/kill-progress';
 import { Panel, RelativeTime } from '../design/app-parts';
 import { Facts } from '../design/text';
 import { type Member, type MemberCall, memberPage } from './member-page';
@@ -52,8 +53,6 @@ async function guardrailsOf(page: MemberCall): Promise<Guardrails> {
   ]);
   return { policy, limits, receivers, members, lastKill };
 }
-
-const countText = (count: number): string => count.toLocaleString('en-GB');
 
 type Fact = readonly [string, ComponentChildren] | null;
 
@@ -140,7 +139,7 @@ function Approval({
         ],
         ['Not', 'The member or key that asked for the agent'],
         member.pendingApprovals > 0
-          ? ['Waiting now', <a href={`${member.base}/approvals`}>{member.pendingApprovals}</a>]
+          ? ['Waiting now', <a href={`${member.base}/approvals`}>{agentsText(member.pendingApprovals)}</a>]
           : null,
       ]}
     />
@@ -186,7 +185,7 @@ function killText(kill: PresentedCascade): VNode {
   return (
     <>
       <RelativeTime at={new Date(kill.createdAt)} />
-      {`, ${count === 1 ? '1 agent' : `${countText(count)} agents`}`}
+      {`, ${agentsText(count)}`}
       {tookMs !== null && `, in force after ${countText(Math.max(tookMs, 1))} ms`}
     </>
   );

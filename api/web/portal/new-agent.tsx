@@ -67,6 +67,7 @@ function NewAgent({
   errors?: readonly FormError[];
 }): VNode {
   const fieldOf = (name: string) => ({ name, value: form[name] ?? '', errors });
+  const presetError = errors.find(({ field }) => field === 'preset');
   return (
     <PortalLayout
       member={member}
@@ -90,12 +91,28 @@ function NewAgent({
               hint="AI agents need an idempotency key for each write and an explicit list of event types."
               options={AGENT_TYPES.map((value) => ({ value, text: TYPE_WORDS[value] }))}
             />
-            <Select
-              {...fieldOf('preset')}
-              label="Preset"
-              hint="What the agent may do. ADMIN is for service accounts only."
-              options={PRESETS.map((value) => ({ value, text: `${value}: ${presetText(value)}` }))}
-            />
+            <fieldset class="checks" id="preset">
+              <legend>What it may do</legend>
+              {presetError && <p class="error">{presetError.message}</p>}
+              {PRESETS.map((preset) => (
+                <div key={preset} class="check">
+                  <input
+                    type="radio"
+                    id={`preset.${preset}`}
+                    name="preset"
+                    value={preset}
+                    checked={form['preset'] === preset}
+                  />
+                  <label for={`preset.${preset}`}>
+                    {preset}
+                    <span class="sub block">
+                      {presetText(preset)}
+                      {preset === 'ADMIN' && '. For service accounts only.'}
+                    </span>
+                  </label>
+                </div>
+              ))}
+            </fieldset>
             <TextArea
               {...fieldOf('allowedEventTypes')}
               label="Event types that it may submit"

@@ -16,28 +16,28 @@ import { MAX_AGENTS } from '../../agents/policy-schema';
 import type { Fields } from '../http/page';
 import { durationText, readDuration } from './duration';
 
-const numberUpTo = (max: number): string => `Enter a whole number from 1 to ${max.toLocaleString('en-GB')}.`;
+const numberUpTo = (max: number): string => `must be a whole number from 1 to ${max.toLocaleString('en-GB')}.`;
 const timeBetween = (min: number, max: number): string =>
-  `Enter a time from ${durationText(min)} to ${durationText(max)}, such as 12 hours or 90 days.`;
+  `must be from ${durationText(min)} to ${durationText(max)}, such as 12 hours or 90 days.`;
 
 /** What to do about each field that MIR rejected. */
 export const POLICY_PROBLEMS: Record<string, string> = {
-  maxSpawnDepth: `Deepest level: ${numberUpTo(MAX_AGENT_DEPTH)}`,
-  maxChildrenPerAgent: `Agents directly below one agent: ${numberUpTo(MAX_AGENTS)}`,
-  maxAgentsPerRoot: `Agents in one tree: ${numberUpTo(MAX_AGENTS)}`,
-  maxSpawnsPerMinute: `New agents per minute: ${numberUpTo(MAX_SPAWNS_PER_MINUTE)}`,
-  'approval.fromDepth': `Level: ${numberUpTo(MAX_AGENT_DEPTH)}`,
-  'approval.fromAgentsPerRoot': `Size of the tree: ${numberUpTo(MAX_AGENTS)}`,
-  'approval.expiresInSeconds': `Time to decide: ${timeBetween(MIN_APPROVAL_SECONDS, MAX_APPROVAL_SECONDS)}`,
+  maxSpawnDepth: `The deepest level ${numberUpTo(MAX_AGENT_DEPTH)}`,
+  maxChildrenPerAgent: `The number of agents below one agent ${numberUpTo(MAX_AGENTS)}`,
+  maxAgentsPerRoot: `The number of agents in a tree ${numberUpTo(MAX_AGENTS)}`,
+  maxSpawnsPerMinute: `The number of new agents per minute ${numberUpTo(MAX_SPAWNS_PER_MINUTE)}`,
+  'approval.fromDepth': `The level ${numberUpTo(MAX_AGENT_DEPTH)}`,
+  'approval.fromAgentsPerRoot': `The size of the tree ${numberUpTo(MAX_AGENTS)}`,
+  'approval.expiresInSeconds': `The time to decide ${timeBetween(MIN_APPROVAL_SECONDS, MAX_APPROVAL_SECONDS)}`,
   ...Object.fromEntries(
     PRESETS.flatMap((preset) => [
       [
         `maxLifetimeSeconds.${preset}`,
-        `Lifetime of ${preset}: ${timeBetween(MIN_LIFETIME_SECONDS, MAX_EXPIRES_IN_SECONDS)}`,
+        `The lifetime of ${preset} ${timeBetween(MIN_LIFETIME_SECONDS, MAX_EXPIRES_IN_SECONDS)}`,
       ],
       [
         `maxIdleSeconds.${preset}`,
-        `Idle time of ${preset}: ${timeBetween(MIN_IDLE_TIMEOUT_SECONDS, MAX_IDLE_TIMEOUT_SECONDS)}`,
+        `The idle time of ${preset} ${timeBetween(MIN_IDLE_TIMEOUT_SECONDS, MAX_IDLE_TIMEOUT_SECONDS)}`,
       ],
     ]),
   ),

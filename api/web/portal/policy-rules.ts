@@ -44,9 +44,9 @@ export const LABELS: Record<RuleName, string> = {
   maxSpawnsPerMinute: 'New agents per tree and minute',
   ownerRequired: 'An owner is required',
   agentEventVisibility: 'Agents may read',
-  'approval.fromDepth': 'From this level',
-  'approval.fromAgentsPerRoot': 'From this size of the tree',
-  'approval.presets': 'With these presets',
+  'approval.fromDepth': 'Needed from level',
+  'approval.fromAgentsPerRoot': 'Needed from tree size',
+  'approval.presets': 'Needed for presets',
   'approval.expiresInSeconds': 'Time to decide',
   maxLifetimeSeconds: 'Longest lifetime',
   maxIdleSeconds: 'Longest idle time',
@@ -75,7 +75,7 @@ export function rulesOf(policy: SpawnPolicy): Record<'creating' | 'every' | 'app
   return {
     creating: [
       rule('spawnEnabled', policy.spawnEnabled ? 'Yes' : 'No'),
-      rule('maxSpawnDepth', `Level ${policy.maxSpawnDepth}`),
+      rule('maxSpawnDepth', String(policy.maxSpawnDepth)),
       rule('maxChildrenPerAgent', countText(policy.maxChildrenPerAgent)),
       rule('maxAgentsPerRoot', countText(policy.maxAgentsPerRoot)),
       rule('maxSpawnsPerMinute', countText(policy.maxSpawnsPerMinute)),
@@ -86,7 +86,7 @@ export function rulesOf(policy: SpawnPolicy): Record<'creating' | 'every' | 'app
     ],
     approval: [
       rule('approval.presets', approval.presets.join(', ') || 'None'),
-      rule('approval.fromDepth', approval.fromDepth === undefined ? 'Not by level' : `Level ${approval.fromDepth}`),
+      rule('approval.fromDepth', String(approval.fromDepth ?? 'Not by level')),
       rule(
         'approval.fromAgentsPerRoot',
         approval.fromAgentsPerRoot === undefined ? 'Not by size' : `${countText(approval.fromAgentsPerRoot)} agents`,

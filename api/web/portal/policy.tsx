@@ -18,33 +18,37 @@ const SHOWN_CHANGES = 5;
 
 function RuleTable({ caption, rules }: { caption: string; rules: readonly PolicyRule[] }): VNode {
   return (
-    <DataTable
-      caption={caption}
-      columns={[{ text: 'Rule' }, { text: 'Now' }, { text: 'What it means' }]}
-      rows={rules.map(({ name, label, value, meaning }) => ({
-        key: name,
-        cells: [label, <strong>{value}</strong>, <span class="sub">{meaning}</span>],
-      }))}
-    />
+    <div class="rules">
+      <DataTable
+        caption={caption}
+        columns={[{ text: 'Rule' }, { text: 'Now' }, { text: 'What it means' }]}
+        rows={rules.map(({ name, label, value, meaning }) => ({
+          key: name,
+          cells: [label, <strong>{value}</strong>, <span class="sub">{meaning}</span>],
+        }))}
+      />
+    </div>
   );
 }
 
 function TimeTable({ rules }: { rules: readonly PolicyRule[] }): VNode {
   const valueOf = (name: string): string => rules.find((one) => one.name === name)?.value ?? '';
   return (
-    <DataTable
-      caption="Lifetimes by preset"
-      columns={[{ text: 'Preset' }, { text: 'May' }, { text: 'Longest lifetime' }, { text: 'Longest idle time' }]}
-      rows={PRESETS.map((preset) => ({
-        key: preset,
-        cells: [
-          preset,
-          <span class="sub">{presetText(preset)}</span>,
-          valueOf(`maxLifetimeSeconds.${preset}`),
-          valueOf(`maxIdleSeconds.${preset}`),
-        ],
-      }))}
-    />
+    <div class="times">
+      <DataTable
+        caption="Lifetimes by preset"
+        columns={[{ text: 'Preset' }, { text: 'Longest lifetime' }, { text: 'Longest idle time' }, { text: 'May' }]}
+        rows={PRESETS.map((preset) => ({
+          key: preset,
+          cells: [
+            preset,
+            valueOf(`maxLifetimeSeconds.${preset}`),
+            valueOf(`maxIdleSeconds.${preset}`),
+            <span class="sub">{presetText(preset)}</span>,
+          ],
+        }))}
+      />
+    </div>
   );
 }
 
@@ -102,7 +106,7 @@ function Policy({
       member={member}
       title="Policy"
       path={PATH}
-      lead="Rules for all agents in this environment. MIR enforces them at every registration, spawn and approval."
+      lead="Rules for all agents in this environment. Stricter rules apply to new agents, approvals and later changes, not to agents that exist already."
       action={mayChange && <ButtonLink href={`${member.base}${PATH}/edit`}>Change the policy</ButtonLink>}
     >
       {isSaved && (
@@ -128,8 +132,7 @@ function Policy({
       </Panel>
       <Changes entries={entries} />
       <p>
-        Stricter rules apply to new agents, to approvals, and to later changes of agents. They do not change agents that
-        exist already. The <a href="/guide#agents">guide</a> explains each rule.
+        The <a href="/guide#agents">guide</a> explains each rule, and shows how your code changes the policy.
       </p>
     </PortalLayout>
   );

@@ -142,7 +142,7 @@ describe('the pages about the policy', () => {
       'approval.expiresInSeconds': '2 days',
       reason: 'Agreed with security',
     });
-    expect(saved.text).toMatch(/The policy is saved.*Deepest level: Level 8 → Level 3.*Agreed with security/);
+    expect(saved.text).toMatch(/The policy is saved.*Deepest level: 8 → 3.*Agreed with security/);
     const expected = {
       spawnEnabled: true,
       maxSpawnDepth: 3,
@@ -178,7 +178,7 @@ describe('the pages about the policy', () => {
     const typed = { maxSpawnDepth: '6', agentEventVisibility: 'PARTNER' };
     const conflict = await manager.browser.submit(form, typed);
     expect(conflict.status).toBe(409);
-    expect(conflict.text).toContain('Deepest level: now Level 5, you entered Level 6');
+    expect(conflict.text).toContain('Deepest level: now 5, you entered 6');
     expect(conflict.text).toContain('An owner is required: now Yes, you entered No');
     expect((await policy())['maxSpawnDepth']).toBe(5);
     expect(conflict.root.querySelector('#maxSpawnDepth')!.getAttribute('value')).toBe('6');
@@ -241,7 +241,7 @@ describe('the page about guardrails', () => {
     await mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, partner.liveKey, { reason: 'Any' });
     const { text } = await open('/guardrails', await loggedInAs('VIEWER'));
     expect(text).toContain('At most level 7');
-    expect(text).toMatch(/With these presets\s*ADMIN/);
+    expect(text).toMatch(/Needed for presets\s*ADMIN/);
     expect(text).toMatch(/Last kill.*1 agent, in force after [\d,]+ ms/);
   });
 });
