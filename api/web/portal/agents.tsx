@@ -44,6 +44,9 @@ function Agents({
       title={titleWith(errors, 'Agents')}
       path={PATH}
       lead="Software that acts for your organization with keys of its own. Agents can create further agents below them."
+      action={
+        member.scopes.includes('agents:manage-all') && <ButtonLink href={`${base}/new`}>Register an agent</ButtonLink>
+      }
     >
       <ErrorSummary errors={errors} />
       <Panel>
@@ -79,7 +82,7 @@ function Agents({
           {roots.data.length === 0 ? (
             <Empty title="No agents in this environment">
               <p>
-                Your code registers agents. The <a href="/guide#agents">guide</a> shows how.
+                Register one here, or in your code as the <a href="/guide#agents">guide</a> shows.
               </p>
             </Empty>
           ) : (
