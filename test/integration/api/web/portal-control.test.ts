@@ -121,7 +121,7 @@ describe('the pages about approvals', () => {
 });
 
 describe('the pages about the policy', () => {
-  const policy = async (): Promise<Record<string, any>> =>
+  const policy = async (): Promise<Record<string, unknown>> =>
     (await mir.client.get('/v1/agents/policy', partner.liveKey)).body;
 
   it('set every rule, and name the member who changed them', async () => {

@@ -42,7 +42,7 @@ describe('the form of the policy', () => {
     expect(changesBetween(DEFAULT_POLICY, policy)).toHaveLength(10);
     expect(revisionOf(policy)).not.toBe(revisionOf(DEFAULT_POLICY));
     const fields = Object.keys(fieldsOfPolicy(policy)).map((name) => name.split('.')[0]);
-    expect([...new Set(fields)].toSorted()).toEqual(Object.keys(policySchema.shape).toSorted());
+    expect(new Set(fields)).toEqual(new Set(Object.keys(policySchema.shape)));
   });
 });
 
