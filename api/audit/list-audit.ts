@@ -20,6 +20,7 @@ export const auditFilterSchema = z.object({
   target: z.string().max(200).optional().describe('ID of the changed object, such as an agent.'),
   actor: z.enum(ACTOR_KINDS).meta({ id: 'ActorKind' }).optional().describe('Kind of actor.'),
   cascadeId: z.string().max(100).optional(),
+  requestId: z.string().max(128).optional().describe('Return only changes by this request, as in its `X-Request-Id`.'),
   from: time.optional().describe('Return only entries at or after this time.'),
   to: time.optional().describe('Return only entries before this time.'),
 });
@@ -27,12 +28,13 @@ export const auditFilterSchema = z.object({
 /** Filters, as parsed from a query string or the command line. */
 export type AuditQuery = z.output<typeof auditFilterSchema>;
 
-function filterOf({ action, target, actor, cascadeId, from, to }: AuditQuery): AuditFilter {
+function filterOf({ action, target, actor, cascadeId, requestId, from, to }: AuditQuery): AuditFilter {
   return {
     ...(action === undefined ? {} : { action }),
     ...(target === undefined ? {} : { target }),
     ...(actor === undefined ? {} : { actorKind: actor }),
     ...(cascadeId === undefined ? {} : { cascadeId }),
+    ...(requestId === undefined ? {} : { requestId }),
     ...(from === undefined ? {} : { fromMs: Date.parse(from) }),
     ...(to === undefined ? {} : { toMs: Date.parse(to) }),
   };
@@ -134,7 +136,7 @@ export const listAuditRoute = route({
   tag: 'Audit',
   summary: 'List audit entries, newest first',
   description:
-    'Lists changes to your agents, keys and terms. Each environment has its own chain; changes to the partner as a whole are in the live chain. If you filter by `actor` or by several fields, a page may contain fewer than `limit` entries; continue until `nextCursor` is null. Agents see only entries about themselves and their descendants, without `seq`, `previousHash` and `hash`. With `Accept: application/x-ndjson`, streams all matching entries, one per line',
+    'Lists changes to your agents, keys and terms. Each environment has its own chain; changes to the partner as a whole are in the live chain. If you filter by `actor`, by `requestId` or by several fields, a page may contain fewer than `limit` entries; continue until `nextCursor` is null. Agents see only entries about themselves and their descendants, without `seq`, `previousHash` and `hash`. With `Accept: application/x-ndjson`, streams all matching entries, one per line',
   query: z.strictObject({ ...pageQuery, ...auditFilterSchema.shape }),
   answers: {
     200: {

@@ -46,6 +46,11 @@ export const listRejectedEventsRoute = route({
   query: z.strictObject({
     ...pageQuery,
     code: z.string().max(100).optional().describe('Return only problems with this code.'),
+    requestId: z
+      .string()
+      .max(128)
+      .optional()
+      .describe('Return only problems of this request, as in its `X-Request-Id`.'),
     from: time.optional().describe('Return only problems of requests at or after this time.'),
     to: time.optional().describe('Return only problems of requests before this time.'),
   }),
@@ -67,6 +72,7 @@ export const listRejectedEventsRoute = route({
     const keptFromMs = now.getTime() - REJECTED_EVENTS_RETENTION_MS;
     const filter = {
       code: query.code,
+      requestId: query.requestId,
       agentId: await visibleTo(ctx, caller),
       fromMs: query.from === undefined ? keptFromMs : Math.max(keptFromMs, Date.parse(query.from)),
       toMs: query.to === undefined ? undefined : Date.parse(query.to),

@@ -64,6 +64,7 @@ function withFilters(command: Command): Command {
     .option('--target <id>', 'filter by the ID of the changed agent, partner or other resource')
     .addOption(new Option('--actor <kind>', 'filter by kind of actor').choices(ACTOR_KINDS))
     .option('--cascade-id <id>', 'filter by the ID of the cascade that caused the change')
+    .option('--request-id <id>', 'filter by the ID of the request that caused the change')
     .option('--from <time>', 'earliest time, inclusive (RFC 3339)')
     .option('--to <time>', 'latest time, exclusive (RFC 3339)');
 }
@@ -78,8 +79,8 @@ async function chainOf(
   return tenantOf((await readPartner(ctx, partner))._id, env);
 }
 
-const filtersOf = ({ action, target, actor, cascadeId, from, to }: AuditQuery): AuditQuery =>
-  validate(auditFilterSchema, { action, target, actor, cascadeId, from, to }, 'command line');
+const filtersOf = ({ action, target, actor, cascadeId, requestId, from, to }: AuditQuery): AuditQuery =>
+  validate(auditFilterSchema, { action, target, actor, cascadeId, requestId, from, to }, 'command line');
 
 function actorText({ actor }: PresentedEntry): string {
   if (actor.kind === 'AGENT') return `AGENT ${actor.agentId}`;

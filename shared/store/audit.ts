@@ -69,6 +69,7 @@ export interface AuditFilter {
   target?: string;
   actorKind?: Actor['kind'];
   cascadeId?: string;
+  requestId?: string;
   fromMs?: number;
   toMs?: number;
 }
@@ -270,12 +271,13 @@ export function auditStore(connection: Connection) {
 
 type Conditions = Omit<AuditFilter, 'fromMs' | 'toMs'>;
 
-function conditionsOf({ action, target, actorKind, cascadeId }: Conditions): Record<string, unknown> {
+function conditionsOf({ action, target, actorKind, cascadeId, requestId }: Conditions): Record<string, unknown> {
   return {
     ...(action === undefined ? {} : { action }),
     ...(target === undefined ? {} : { target }),
     ...(actorKind === undefined ? {} : { 'actor.kind': actorKind }),
     ...(cascadeId === undefined ? {} : { cascadeId }),
+    ...(requestId === undefined ? {} : { requestId }),
   };
 }
 

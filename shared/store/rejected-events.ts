@@ -26,6 +26,7 @@ interface OmittedRejectionsDoc {
 
 export interface RejectedEventsFilter {
   code?: string | undefined;
+  requestId?: string | undefined;
   fromMs: number;
   toMs?: number | undefined;
   /** Returns only rows of this agent. A page may then be short. */
@@ -49,6 +50,7 @@ const schema = new Schema<RejectedEventDoc>(
 );
 schema.index({ tenant: 1, rejectedAt: -1, _id: -1 });
 schema.index({ tenant: 1, code: 1, rejectedAt: -1, _id: -1 });
+schema.index({ tenant: 1, requestId: 1, rejectedAt: -1, _id: -1 });
 schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
 
 const omittedSchema = new Schema<OmittedRejectionsDoc>(
@@ -72,17 +74,19 @@ export function rejectedEventsStore(connection: Connection) {
       }
     },
 
-    /** Returns a page of rows, newest first. Each filter has its own index. */
+    /** Returns a page of rows, newest first. `code` and `requestId` each have an index. With both, a page may be short. */
     async list(
       tenant: Tenant,
-      { code, agentId, fromMs, toMs }: RejectedEventsFilter,
+      { code, requestId, agentId, fromMs, toMs }: RejectedEventsFilter,
       after: Position | null,
       limit: number,
     ): Promise<ListPage<RejectedEventDoc>> {
+      const byCode = code === undefined ? {} : { code };
+      const filter = { ...(requestId !== undefined && byCode), ...(agentId !== undefined && { agentId }) };
       return listPage<RejectedEventDoc>(model, {
         time: 'rejectedAt',
-        indexed: { tenant, ...(code === undefined ? {} : { code }) },
-        ...(agentId === undefined ? {} : { filter: { agentId } }),
+        indexed: { tenant, ...(requestId === undefined ? byCode : { requestId }) },
+        ...(Object.keys(filter).length > 0 && { filter }),
         fromMs,
         toMs,
         after,

@@ -82,7 +82,7 @@ describe('GET /v1/audit', () => {
     expect(times).toEqual(times.toSorted().reverse());
   });
 
-  it('filters by action, target, actor, cascade and time', async () => {
+  it('filters by action, target, actor, cascade, request and time', async () => {
     const { liveKey, chain } = await createPartner();
     const at = (n: number): Date => new Date(Date.UTC(2026, 0, n));
     await append([
@@ -97,6 +97,8 @@ describe('GET /v1/audit', () => {
     expect(await found('?target=agt_live_2')).toEqual(['2']);
     expect(await found('?actor=AGENT')).toEqual(['3']);
     expect(await found('?cascadeId=csc_4')).toEqual(['4']);
+    expect(await found('?requestId=2')).toEqual(['2']);
+    expect(await found('?target=agt_live_1&requestId=2')).toEqual([]);
     expect(await found(`?from=${at(2).toISOString()}&to=${at(4).toISOString()}`)).toEqual(['3', '2']);
     expect(await found('?target=agt_live_1&actor=PARTNER')).toEqual(['4', '1']);
   });

@@ -178,6 +178,18 @@ describe('GET /v1/rejected-events', () => {
     expect(paged).toEqual(all);
   });
 
+  it('filters by request ID, also together with a code', async () => {
+    const { liveKey } = await mir.partner();
+    for (const id of ['r-1', 'r-2']) {
+      await post(liveKey, { events: [{}, anEvent({ weight: 11 })] }, { 'x-request-id': id });
+    }
+    const found = async (query: string): Promise<string[]> =>
+      entriesOf(await list(liveKey, query)).map(({ requestId, code }) => `${requestId} ${code}`);
+    expect(await found('requestId=r-1')).toEqual(['r-1 REQUIRED', 'r-1 REQUIRED', 'r-1 TOO_BIG']);
+    expect(await found('requestId=r-2&code=TOO_BIG')).toEqual(['r-2 TOO_BIG']);
+    expect(await found('requestId=r')).toEqual([]);
+  });
+
   it('filters by code and by time', async () => {
     const partner = await mir.partner();
     const { liveKey, partnerId } = partner;
