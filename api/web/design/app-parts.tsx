@@ -57,13 +57,41 @@ export function Split({ children }: { children: ComponentChildren }): VNode {
 export interface Column {
   text: string;
   /** Aligns numbers at the right. */
-  numeric?: true;
+  numeric?: true | undefined;
+  /** Makes the heading a link that sorts the table by this column. `sortTable` sets it. */
+  sort?: ColumnSort | undefined;
+}
+
+export type SortOrder = 'asc' | 'desc';
+
+interface ColumnSort {
+  /** The page with the table sorted by this column. */
+  href: string;
+  /** How the table is sorted by this column. Null if it is sorted by another one. */
+  order: SortOrder | null;
 }
 
 export interface Row {
   key: string;
   /** One cell per column. The first one is the row's header. */
   cells: readonly ComponentChildren[];
+}
+
+const SORT_SHAPES = { asc: '↑', desc: '↓', none: '↕' } as const;
+const ARIA_SORT = { asc: 'ascending', desc: 'descending' } as const;
+
+function ColumnHeading({ column: { text, sort }, kind }: { column: Column; kind: string }): VNode {
+  return (
+    <th scope="col" class={kind} {...(sort?.order && { 'aria-sort': ARIA_SORT[sort.order] })}>
+      {sort ? (
+        <a href={sort.href}>
+          {text} <span aria-hidden="true">{SORT_SHAPES[sort.order ?? 'none']}</span>
+        </a>
+      ) : (
+        text
+      )}
+    </th>
+  );
 }
 
 /** A table. On narrow screens, each row becomes a block with its labels. `caption` is read by screen readers. */
@@ -78,15 +106,18 @@ export function DataTable({
 }): VNode {
   const kindOf = (index: number): string => (columns[index]?.numeric ? 'num' : '');
   return (
-    <div class="table" role="region" aria-label={caption} tabIndex={0}>
+    <div
+      class={columns.some(({ sort }) => sort) ? 'table sortable' : 'table'}
+      role="region"
+      aria-label={caption}
+      tabIndex={0}
+    >
       <table>
         <caption class="visually-hidden">{caption}</caption>
         <thead>
           <tr>
-            {columns.map(({ text }, index) => (
-              <th key={text} scope="col" class={kindOf(index)}>
-                {text}
-              </th>
+            {columns.map((column, index) => (
+              <ColumnHeading key={column.text} column={column} kind={kindOf(index)} />
             ))}
           </tr>
         </thead>

@@ -23,8 +23,8 @@ function scaleOf(count: number): number {
 
 const compact = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumSignificantDigits: 3 });
 
-/** Counts over time as bars. Screen readers get the table that every page shows behind the chart. */
-export function BarChart({ bars }: { bars: readonly Bar[] }): VNode {
+/** Counts over time as bars. `last` replaces the label of the last bar. Screen readers get the table that every page shows behind the chart. */
+export function BarChart({ bars, last = 'now' }: { bars: readonly Bar[]; last?: string }): VNode {
   const scale = scaleOf(Math.max(0, ...bars.map(({ count }) => count)));
   const step = (WIDTH - LEFT) / bars.length;
   const yOf = (count: number): number => TOP + HEIGHT - (count / scale) * HEIGHT;
@@ -51,7 +51,7 @@ export function BarChart({ bars }: { bars: readonly Bar[] }): VNode {
             )}
             {(index % LABELED === 0 || isLast) && (
               <text x={isLast ? WIDTH : x + step / 2} y={TOP + HEIGHT + 16} text-anchor={isLast ? 'end' : 'start'}>
-                {isLast ? 'now' : label}
+                {isLast ? last || label : label}
               </text>
             )}
           </g>

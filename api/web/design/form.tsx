@@ -38,6 +38,15 @@ export function Form({ action, hidden = {}, class: name = 'fields', children }: 
   );
 }
 
+/** A form that opens a page with its fields in the address, for searches and filters. Never use it for IDs of users. */
+export function SearchForm({ action, children }: { action: string; children: ComponentChildren }): VNode {
+  return (
+    <form method="get" action={action} class="search">
+      {children}
+    </form>
+  );
+}
+
 /** Lists all errors above the form, and takes focus when the page opens. */
 export function ErrorSummary({ errors }: { errors: readonly FormError[] }): VNode | null {
   if (errors.length === 0) return null;

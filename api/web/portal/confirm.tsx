@@ -10,7 +10,7 @@ const PATH = '/portal/confirm';
 const HOME = '/portal';
 /** Paths that may be opened after the confirmation. Prevents open redirects. */
 const ALLOWED = [
-  /^\/portal\/prt_[a-z0-9]{1,40}\/(?:live|test)(?:\/[a-z-]{1,40}){0,4}(?:\?[a-z]{1,20}=[a-z]{3}_\w{1,80})?$/,
+  /^\/portal\/prt_[a-z0-9]{1,40}\/(?:live|test)(?:\/[a-z-]{1,40}){0,4}(?:\?[a-z]{1,20}=[\w-]{1,60})?$/,
   /^\/console(?:\/[\w-]{1,60}){1,4}$/,
 ];
 

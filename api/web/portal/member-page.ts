@@ -54,6 +54,17 @@ const NOT_FOUND = new PublicError('NOT_FOUND', 'Check the address, or open the p
 
 /** Maximum number that the navigation counts up to. */
 const MAX_COUNTED_APPROVALS = 99;
+/** An ID in the query of a page, as it may be repeated in the address of the log-in's confirmation. */
+const ID = /^[\w-]{1,60}$/;
+
+/** Returns where the confirmation of a log-in leads: to the same page, if its address names at most one thing. */
+function nextOf(
+  { method, path, formPath = path }: { method: Page['method']; path: string; formPath?: string | undefined },
+  query: Fields,
+): string {
+  const [named, ...more] = method === 'GET' ? Object.entries(query) : [];
+  return named && more.length === 0 && ID.test(named[1] ?? '') ? `${path}?${named[0]}=${named[1]}` : formPath;
+}
 
 async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
   const { partnerId, env } = params as { partnerId: PartnerId; env: string };
@@ -94,15 +105,8 @@ export function confirmFirst({ base }: Pick<Member, 'base'>, path: string): { re
  * Declares a page for members of a partner. An account that is not a member gets 404, so that it does not learn which
  * partners exist, and a member whose role lacks the scope gets 403. List it in `api/web/portal/pages.ts`.
  */
-export function memberPage({
-  path,
-  formPath = path,
-  scope,
-  recentLogIn,
-  urgent,
-  handle,
-  method,
-}: MemberPage): Page & { scope: Scope } {
+export function memberPage(definition: MemberPage): Page & { scope: Scope } {
+  const { method, path, formPath, scope, recentLogIn, urgent, handle } = definition;
   const page = staffPage({
     method,
     path: `/portal/:partnerId/:env${path}`,
@@ -115,7 +119,10 @@ export function memberPage({
         );
       }
       if (recentLogIn && !isRecent(call.staff.confirmedAt.getTime())) {
-        const at = typeof formPath === 'string' ? formPath : formPath({ ...call.query, ...call.form });
+        const at =
+          typeof formPath === 'function'
+            ? formPath({ ...call.query, ...call.form })
+            : nextOf({ method, path, formPath }, call.query);
         return confirmFirst(member, at);
       }
       const { ctx, admit, requestId, log, ip } = call;

@@ -10,6 +10,7 @@ import { removeMemberRoute } from '../../members/remove-member';
 import { updateMemberRoute } from '../../members/update-member';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { type SortableColumn, sortTable } from '../design/sort-table';
 import { Facts, Notice } from '../design/text';
 import type { Fields } from '../http/page';
 import { errorsOf } from '../http/form-errors';
@@ -33,8 +34,26 @@ interface Shown {
   invitations: readonly PresentedInvitation[];
 }
 
-function MemberList({ member, shown, done }: { member: Member; shown: Shown; done: string | undefined }): VNode {
-  const { members, nextCursor, invitations } = shown;
+const COLUMNS: readonly SortableColumn<PresentedMember>[] = [
+  { text: 'Name', name: 'name', by: ({ name }) => name },
+  { text: 'Email address', name: 'email', by: ({ email }) => email },
+  { text: 'Role', name: 'role', by: ({ role }) => MEMBER_ROLES.indexOf(role) },
+  { text: 'Second factor', name: 'factor', by: ({ hasSecondFactor }) => Number(hasSecondFactor) },
+  { text: 'Member since', name: 'since', by: ({ createdAt }) => Date.parse(createdAt) },
+];
+
+/** The members in the order that the query asks for. A page of a longer list keeps its order. */
+function sorted({ members, nextCursor }: Shown, query: Fields, href: string) {
+  if (nextCursor !== null || query['cursor'] !== undefined) {
+    return { items: members, columns: COLUMNS.map(({ text }) => ({ text })) };
+  }
+  return sortTable(members, COLUMNS, { query, href, initial: { name: 'since', order: 'desc' } });
+}
+
+function MemberList({ member, shown, query }: { member: Member; shown: Shown; query: Fields }): VNode {
+  const { nextCursor, invitations } = shown;
+  const done = DONE[query['done'] ?? ''];
+  const { items, columns } = sorted(shown, query, member.base + PATH);
   const mayManage = member.scopes.includes('members:manage');
   return (
     <PortalLayout
@@ -52,15 +71,8 @@ function MemberList({ member, shown, done }: { member: Member; shown: Shown; don
       <Panel flush>
         <DataTable
           caption="Members"
-          columns={[
-            { text: 'Name' },
-            { text: 'Email address' },
-            { text: 'Role' },
-            { text: 'Second factor' },
-            { text: 'Member since' },
-            ...(mayManage ? [{ text: 'Action' }] : []),
-          ]}
-          rows={members.map(({ memberId, name, email, role, hasSecondFactor, createdAt }) => ({
+          columns={[...columns, ...(mayManage ? [{ text: 'Action' }] : [])]}
+          rows={items.map(({ memberId, name, email, role, hasSecondFactor, createdAt }) => ({
             key: memberId,
             cells: [
               <bdi>{name}</bdi>,
@@ -135,7 +147,7 @@ export const membersPage = memberPage({
       call<{ data: PresentedInvitation[] }>(listInvitationsRoute),
     ]);
     const shown = { members: members.data, nextCursor: members.nextCursor, invitations: invitations.data };
-    return { html: <MemberList member={member} shown={shown} done={DONE[query['done'] ?? '']} /> };
+    return { html: <MemberList member={member} shown={shown} query={query} /> };
   },
 });
 

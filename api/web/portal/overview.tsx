@@ -34,6 +34,21 @@ function expiring({ expiresAt }: PresentedKey, nowMs: number): boolean {
   return expiresAt !== null && Date.parse(expiresAt) - nowMs < EXPIRES_SOON_MS;
 }
 
+/** Keys whose previous secret still works, but not for long. */
+function rotating(base: string, keys: Keys): Concern[] {
+  return keys.flatMap(({ keyId, name, prefix, previous }) => {
+    const last = previous.at(-1);
+    if (!last) return [];
+    const since = (
+      <>
+        Previous secret works until <RelativeTime at={new Date(last.validUntil)} />
+      </>
+    );
+    const what = `Key ${name ?? prefix}`;
+    return [{ key: `${keyId} previous`, what, since, href: `${base}/keys/view?key=${keyId}`, action: 'Open' }];
+  });
+}
+
 function concernsOf({ base, pendingApprovals }: Member, keys: Keys, webhooks: Webhooks): Concern[] {
   const nowMs = Date.now();
   return [
@@ -68,12 +83,13 @@ function concernsOf({ base, pendingApprovals }: Member, keys: Keys, webhooks: We
         what: `Key ${name ?? prefix}`,
         since: (
           <>
-            Expires <RelativeTime at={new Date(expiresAt!)} />
+            {Date.parse(expiresAt!) > nowMs ? 'Expires' : 'Expired'} <RelativeTime at={new Date(expiresAt!)} />
           </>
         ),
-        href: `${base}/keys`,
+        href: `${base}/keys/view?key=${keyId}`,
         action: 'Open',
       })),
+    ...rotating(base, keys),
   ];
 }
 
@@ -179,7 +195,7 @@ function Overview({
         <Panel title="Needs attention" flush>
           {concerns.length === 0 ? (
             <Empty title="Nothing">
-              <p>Keys that expire soon and webhooks that fail appear here.</p>
+              <p>Keys that expire soon or are being rotated, and webhooks that fail, appear here.</p>
             </Empty>
           ) : (
             <DataTable

@@ -8,15 +8,23 @@ import { approvalPage, decideApproval } from './decide-approval';
 import { editPolicy, editPolicyPage } from './edit-policy';
 import { eventSentPage, sendEvent, sendEventPage } from './first-event';
 import { guardrailsPage } from './guardrails';
-import { createKeyPage, keysPage, newKeyPage, revokeKey, revokeKeyPage } from './keys';
 import { changeMember, changeMemberPage, invite, invitePage, membersPage, withdrawInvitation } from './members';
 import { newAgentPage, registerAgent } from './new-agent';
 import { overviewPage } from './overview';
 import { policyPage } from './policy';
 import { receiversPage } from './receivers';
+import { connectUser, connectUserPage } from './connect-user';
+import { erasurePage, eraseUser, eraseUserPage, previewErasure } from './erase-user';
+import { eventPage } from './events';
+import { keyPage, rotateKey, rotateKeyPage } from './key-page';
+import { keysPage, revokeKey, revokeKeyPage } from './keys';
+import { createKeyPage, newKeyPage } from './new-key';
+import { receiptPage } from './receipt-page';
+import { receiptsPage } from './receipts';
 import { rejectionsPage } from './rejections';
+import { requestsPage } from './requests';
 import { killProgressPage, killReportPage, stopAgent, stopAgentPage } from './stop-agent';
-import { usagePage } from './usage';
+import { exportUsage, usagePage } from './usage';
 import { findUser, usersPage } from './users';
 import { verifyAuditPage } from './verify-audit';
 import { resendDelivery, testWebhook, webhookPage, webhooksPage } from './webhooks';
@@ -27,14 +35,27 @@ export const MEMBER_PAGES = [
   keysPage,
   newKeyPage,
   createKeyPage,
+  keyPage,
+  rotateKeyPage,
+  rotateKey,
   revokeKeyPage,
   revokeKey,
   sendEventPage,
   sendEvent,
   eventSentPage,
+  receiptsPage,
+  receiptPage,
+  eventPage,
+  requestsPage,
   rejectionsPage,
   usersPage,
   findUser,
+  connectUserPage,
+  connectUser,
+  eraseUserPage,
+  previewErasure,
+  eraseUser,
+  erasurePage,
   agentsPage,
   findAgentsPage,
   agentPage,
@@ -74,6 +95,7 @@ export const MEMBER_PAGES = [
   auditPage,
   filterAudit,
   verifyAuditPage,
+  exportUsage,
 ];
 
 /** The pages with which members confirm their log-in. */

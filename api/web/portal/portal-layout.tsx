@@ -18,6 +18,8 @@ const GROUPS: readonly { heading?: string; enterprise?: true; links: readonly Li
     links: [
       { path: '', text: 'Overview', scope: 'usage:read' },
       { path: '/first-event', text: 'Send an event', scope: 'events:write' },
+      { path: '/receipts', text: 'Receipts', scope: 'events:read' },
+      { path: '/requests', text: 'Requests', scope: 'events:read' },
       { path: '/rejections', text: 'Rejections', scope: 'events:read' },
       { path: '/users', text: 'Users', scope: 'resolve:read' },
       { path: '/webhooks', text: 'Webhooks', scope: 'webhooks:read' },

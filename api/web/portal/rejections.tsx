@@ -1,58 +1,109 @@
 import type { VNode } from 'preact';
-import type { z } from 'zod';
-import { listRejectedEventsRoute, type rejectedEventSchema } from '../../events/list-rejected-events';
-import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../design/app-parts';
+import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../shared/domain/rejected-event';
+import { listRejectedEventsRoute } from '../../events/list-rejected-events';
+import { Empty, NextPage, Panel } from '../design/app-parts';
+import {
+  Actions,
+  Button,
+  ButtonLink,
+  ErrorSummary,
+  Field,
+  type FormError,
+  SearchForm,
+  titleWith,
+} from '../design/form';
+import { errorsOf } from '../http/form-errors';
+import { type Rejections, RejectionTable } from './event-parts';
+import { hrefOf } from './href';
 import { type Member, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 
 const PATH = '/rejections';
+const MAX_CODE_LENGTH = 100;
+const MAX_REQUEST_ID_LENGTH = 128;
+const NOTHING: Rejections = { data: [], nextCursor: null, omitted: 0 };
 
-interface Rejections {
-  data: readonly z.infer<typeof rejectedEventSchema>[];
-  nextCursor: string | null;
-  /** Problems that MIR did not record. */
-  omitted: number;
+/** What the list is filtered by. `from` and `to` are set by links from other pages. */
+type Filter = Partial<Record<'code' | 'request' | 'from' | 'to', string | undefined>>;
+
+const MESSAGES = { from: 'Open the link on the receipt’s page again.', cursor: 'Start again with the first page.' };
+
+function FilterForm({ href, filter, errors }: { href: string; filter: Filter; errors: readonly FormError[] }): VNode {
+  return (
+    <SearchForm action={href}>
+      <Field
+        name="code"
+        label="Reason"
+        value={filter.code ?? ''}
+        autocomplete="off"
+        maxLength={MAX_CODE_LENGTH}
+        optional
+        errors={errors}
+      />
+      <Field
+        name="request"
+        label="Request ID"
+        value={filter.request ?? ''}
+        autocomplete="off"
+        maxLength={MAX_REQUEST_ID_LENGTH}
+        optional
+        errors={errors}
+      />
+      <Button kind="plain">Filter</Button>
+    </SearchForm>
+  );
 }
 
-function RejectionList({ member, page: { data, nextCursor, omitted } }: { member: Member; page: Rejections }): VNode {
+function RejectionList({
+  member,
+  page: { data, nextCursor, omitted },
+  filter,
+  errors = [],
+}: {
+  member: Member;
+  page: Rejections;
+  filter: Filter;
+  errors?: readonly FormError[];
+}): VNode {
+  const href = member.base + PATH;
+  const isFiltered = Object.values(filter).some(Boolean);
   return (
     <PortalLayout
       member={member}
-      title="Rejections"
+      title={titleWith(errors, 'Rejections')}
       path={PATH}
-      lead="Events that MIR did not accept, newest first, with the request to look for in your logs."
+      lead={`Events of the last ${REJECTED_EVENTS_RETENTION_DAYS} days that MIR did not accept, newest first, with the request to look for in your logs.`}
     >
+      <ErrorSummary errors={errors} />
+      <Panel>
+        <FilterForm href={href} filter={filter} errors={errors} />
+      </Panel>
       <Panel flush>
         {data.length === 0 ? (
-          <Empty title="No rejected events">
-            <p>If MIR rejects one of your events, the reason appears here within a few seconds.</p>
+          <Empty title={isFiltered ? 'No rejected events match' : 'No rejected events'}>
+            <p>
+              {isFiltered
+                ? 'Check the spelling, or show all of them.'
+                : 'If MIR rejects one of your events, the reason appears here within a few seconds.'}
+            </p>
+            {isFiltered && (
+              <ButtonLink href={href} plain>
+                Show all
+              </ButtonLink>
+            )}
           </Empty>
         ) : (
-          <DataTable
-            caption="Rejected events"
-            columns={[
-              { text: 'Reason' },
-              { text: 'Field' },
-              { text: 'Event type' },
-              { text: 'Rejected' },
-              { text: 'Request ID' },
-              { text: 'Position', numeric: true },
-            ]}
-            rows={data.map(({ rejectedAt, requestId, index, code, path, eventType }) => ({
-              key: `${requestId} ${index} ${path} ${code}`,
-              cells: [
-                <a href={`/errors/${code}`}>{code}</a>,
-                path === '' ? 'Whole event' : <code>{path}</code>,
-                eventType === null ? 'Unknown' : <code>{eventType}</code>,
-                <RelativeTime at={new Date(rejectedAt)} />,
-                <code>{requestId}</code>,
-                String(index),
-              ],
-            }))}
-          />
+          <RejectionTable base={member.base} rejections={data} />
         )}
-        <NextPage href={member.base + PATH} cursor={nextCursor} />
+        <NextPage href={hrefOf(href, filter)} cursor={nextCursor} />
       </Panel>
+      {isFiltered && data.length > 0 && (
+        <Actions>
+          <ButtonLink href={href} plain>
+            Show all
+          </ButtonLink>
+        </Actions>
+      )}
       {omitted > 0 && (
         <p class="quiet">
           {omitted.toLocaleString('en-GB')} further problems were not recorded, because there were too many at once.
@@ -67,8 +118,25 @@ export const rejectionsPage = memberPage({
   path: PATH,
   scope: 'events:read',
   handle: async ({ member, call, query }) => {
-    const cursor = query['cursor'];
-    const page = await call<Rejections>(listRejectedEventsRoute, { query: { ...(cursor && { cursor }) } });
-    return { html: <RejectionList member={member} page={page} /> };
+    const { cursor, from, to } = query;
+    const [code, request] = [(query['code'] ?? '').trim(), (query['request'] ?? '').trim()];
+    const filter = { code, request, from, to };
+    try {
+      const page = await call<Rejections>(listRejectedEventsRoute, {
+        query: {
+          ...(code && { code }),
+          ...(request && { requestId: request }),
+          ...(from && { from }),
+          ...(to && { to }),
+          ...(cursor && { cursor }),
+        },
+      });
+      return { html: <RejectionList member={member} page={page} filter={filter} /> };
+    } catch (error) {
+      const errors = errorsOf(error, MESSAGES, {
+        nameOf: ({ path }) => (path === 'requestId' ? 'request' : path),
+      });
+      return { status: 422, html: <RejectionList member={member} page={NOTHING} filter={filter} errors={errors} /> };
+    }
   },
 });

@@ -1,26 +1,153 @@
 import type { VNode } from 'preact';
 import { MAX_USER_ID_LENGTH } from '../../../shared/domain/event';
+import { listEventsRoute } from '../../events/list-events';
+import { getLinkStatusRoute } from '../../links/get-link-status';
 import { resolveRoute } from '../../resolve/resolve';
-import { Panel } from '../design/app-parts';
+import { Empty, Panel, RelativeTime, Split, State } from '../design/app-parts';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Facts } from '../design/text';
 import { errorsOf } from '../http/form-errors';
-import { type Member, memberPage } from './member-page';
+import { type Events, EventTable } from './event-parts';
+import { type Member, type MemberCall, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 import { SignalFacts, type Signals } from './signal-facts';
 
 const PATH = '/users';
-const MESSAGES = { userExternalId: `Enter your own ID of a user, at most ${MAX_USER_ID_LENGTH} characters.` };
+const EVENTS_SHOWN = '10';
 
-function FindUser({
+export const USER_MESSAGES = {
+  userExternalId: `Enter your own ID of a user, at most ${MAX_USER_ID_LENGTH} characters.`,
+};
+
+interface LinkStatus {
+  linked: boolean;
+  linkedAt: string | null;
+  pending: { kind: 'INVITE' | 'CODE'; expiresAt: string } | null;
+}
+
+interface Found {
+  signals: Signals;
+  link: LinkStatus;
+  events: Events;
+}
+
+/** A form that finds a user. Posts the ID, so that it is in no address. */
+export function FindUser({
+  action,
+  button = 'Find',
+  user = '',
+  errors = [],
+}: {
+  action: string;
+  button?: string;
+  user?: string;
+  errors?: readonly FormError[];
+}): VNode {
+  return (
+    <Panel>
+      <Form action={action} class="search">
+        <Field
+          name="userExternalId"
+          label="User"
+          hint="Your own ID of the user."
+          autocomplete="off"
+          maxLength={MAX_USER_ID_LENGTH}
+          value={user}
+          errors={errors}
+        />
+        <Button>{button}</Button>
+      </Form>
+    </Panel>
+  );
+}
+
+function LinkFacts({ link: { linked, linkedAt, pending } }: { link: LinkStatus }): VNode {
+  return (
+    <Facts
+      facts={[
+        [
+          'State',
+          linked ? (
+            <State kind="active">Linked</State>
+          ) : pending ? (
+            <State kind="pending">Waiting for the user</State>
+          ) : (
+            <State kind="suspended">Not linked</State>
+          ),
+        ],
+        linkedAt === null ? null : ['Since', <RelativeTime at={new Date(linkedAt)} />],
+        pending === null
+          ? null
+          : [
+              pending.kind === 'INVITE' ? 'Open invitation' : 'Open link code',
+              <>
+                Works until <RelativeTime at={new Date(pending.expiresAt)} />
+              </>,
+            ],
+      ]}
+    />
+  );
+}
+
+/** What a member may do with a user. Each form posts the user's ID. */
+function UserActions({ member, user, isLinked }: { member: Member; user: string; isLinked: boolean }): VNode | null {
+  const base = member.base + PATH;
+  const hidden = { userExternalId: user };
+  const mayLink = member.scopes.includes('links:write') && !isLinked;
+  const mayErase = member.scopes.includes('users:erase');
+  if (!mayLink && !mayErase) return null;
+  return (
+    <Actions>
+      {mayLink && (
+        <Form action={`${base}/connect`} class="plain-form" hidden={hidden}>
+          <Button>Connect…</Button>
+        </Form>
+      )}
+      {mayErase && (
+        <Form action={`${base}/erase`} class="plain-form" hidden={hidden}>
+          <Button kind="plain">Erase…</Button>
+        </Form>
+      )}
+    </Actions>
+  );
+}
+
+function FoundUser({ member, user, found }: { member: Member; user: string; found: Found }): VNode {
+  const { signals, link, events } = found;
+  return (
+    <>
+      <Split>
+        <Panel title={user}>
+          <SignalFacts signals={signals} />
+        </Panel>
+        <Panel title="Link to a MIR account">
+          <LinkFacts link={link} />
+          <UserActions member={member} user={user} isLinked={link.linked} />
+        </Panel>
+      </Split>
+      <Panel title="Your last events about this user" flush>
+        {events.data.length === 0 ? (
+          <Empty title="No events">
+            <p>You have not submitted any event about this user in this environment, or they were erased.</p>
+          </Empty>
+        ) : (
+          <EventTable base={member.base} caption="Last events" events={events.data} />
+        )}
+      </Panel>
+    </>
+  );
+}
+
+function Users({
   member,
   user = '',
-  signals,
+  found,
   errors = [],
 }: {
   member: Member;
   user?: string;
-  signals?: Signals;
-  errors?: FormError[];
+  found?: Found;
+  errors?: readonly FormError[];
 }): VNode {
   return (
     <PortalLayout
@@ -30,26 +157,8 @@ function FindUser({
       lead="What history exists for one of your users. MIR knows users only by a keyed hash, so there is no list."
     >
       <ErrorSummary errors={errors} />
-      <Panel>
-        <Form action={member.base + PATH}>
-          <Field
-            name="userExternalId"
-            label="User"
-            hint="Your own ID of the user."
-            maxLength={MAX_USER_ID_LENGTH}
-            value={user}
-            errors={errors}
-          />
-          <Actions>
-            <Button>Find</Button>
-          </Actions>
-        </Form>
-      </Panel>
-      {signals && (
-        <Panel title={user}>
-          <SignalFacts signals={signals} />
-        </Panel>
-      )}
+      <FindUser action={member.base + PATH} user={user} errors={errors} />
+      {found && <FoundUser member={member} user={user} found={found} />}
     </PortalLayout>
   );
 }
@@ -58,23 +167,32 @@ export const usersPage = memberPage({
   method: 'GET',
   path: PATH,
   scope: 'resolve:read',
-  handle: ({ member }) => ({ html: <FindUser member={member} /> }),
+  handle: ({ member }) => ({ html: <Users member={member} /> }),
 });
+
+async function find({ call }: MemberCall, userExternalId: string): Promise<Found> {
+  const query = { userExternalId };
+  const [signals, link, events] = await Promise.all([
+    call<Signals>(resolveRoute, { body: { userExternalId } }),
+    call<LinkStatus>(getLinkStatusRoute, { query }),
+    call<Events>(listEventsRoute, { query: { ...query, limit: EVENTS_SHOWN } }),
+  ]);
+  return { signals, link, events };
+}
 
 /** A POST, because IDs of users must not be in URLs. */
 export const findUser = memberPage({
   method: 'POST',
   path: PATH,
   scope: 'resolve:read',
-  handle: async ({ member, call, form }) => {
+  handle: async (page) => {
+    const { member, form } = page;
     const user = form['userExternalId'] ?? '';
     try {
-      const signals = await call<Signals>(resolveRoute, { body: { userExternalId: user } });
-      return {
-        html: <FindUser member={member} user={user} signals={signals} />,
-      };
+      return { html: <Users member={member} user={user} found={await find(page, user)} /> };
     } catch (error) {
-      return { status: 422, html: <FindUser member={member} user={user} errors={errorsOf(error, MESSAGES)} /> };
+      const errors = errorsOf(error, USER_MESSAGES);
+      return { status: 422, html: <Users member={member} user={user} errors={errors} /> };
     }
   },
 });
