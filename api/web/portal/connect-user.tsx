@@ -44,7 +44,7 @@ function Connect({
           <Field
             name="accountLabel"
             label="Account"
-            hint="How the person knows their account with you, such as a masked email address. MIR shows it to them."
+            hint="Optional. How the person knows their account with you, such as a masked email address. MIR shows it to them."
             autocomplete="off"
             maxLength={MAX_LABEL_LENGTH}
             optional
@@ -91,7 +91,10 @@ function CreatedRequest({ member, user, created }: { member: Member; user: strin
           {code ?? url}
         </code>
         <Facts
-          facts={[code ? ['Where to type it', url] : null, ['Works until', <RelativeTime at={new Date(expiresAt)} />]]}
+          facts={[
+            code ? ['Where to type it', url] : null,
+            ['Stops working', <RelativeTime at={new Date(expiresAt)} />],
+          ]}
         />
         <Actions>
           <Form action={member.base + PATH} class="plain-form" hidden={{ userExternalId: user }}>

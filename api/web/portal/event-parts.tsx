@@ -67,7 +67,7 @@ export function RejectionTable({ base, rejections }: { base: string; rejections:
       rows={rejections.map(({ rejectedAt, requestId, index, code, path, eventType }) => ({
         key: `${requestId} ${index} ${path} ${code}`,
         cells: [
-          <a href={`/errors/${code}`}>{code}</a>,
+          <a href={`/guide#${code}`}>{code}</a>,
           path === '' ? 'Whole event' : <code>{path}</code>,
           eventType === null ? 'Unknown' : <code>{eventType}</code>,
           <RelativeTime at={new Date(rejectedAt)} />,

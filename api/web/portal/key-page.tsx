@@ -64,7 +64,7 @@ function KeyView({ member, shown: { key, creator, changes } }: { member: Member;
                 [
                   'Previous secret',
                   <>
-                    <code>{earlier}…</code> works until <RelativeTime at={new Date(validUntil)} />
+                    <code>{earlier}…</code> stops working <RelativeTime at={new Date(validUntil)} />
                   </>,
                 ] as const,
             ),
@@ -161,7 +161,7 @@ function RotateKey({
           <Field
             name="reason"
             label="Reason"
-            hint="For the audit log."
+            hint="Optional. For the audit log."
             optional
             maxLength={MAX_REASON_LENGTH}
             value={form['reason'] ?? ''}
@@ -195,7 +195,7 @@ function RotatedKey({ member, rotated }: { member: Member; rotated: PresentedKey
               'Previous secret',
               previous ? (
                 <>
-                  Works until <RelativeTime at={new Date(previous.validUntil)} />
+                  Stops working <RelativeTime at={new Date(previous.validUntil)} />
                 </>
               ) : (
                 'No longer works'

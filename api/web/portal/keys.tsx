@@ -18,9 +18,9 @@ const MAX_REASON_LENGTH = 200;
 
 type Keys = readonly PresentedKey[];
 
-/** The name of a key, or how it begins if it has none. */
-export function nameOf({ name, prefix }: Pick<PresentedKey, 'name' | 'prefix'>): string {
-  return name ?? prefix;
+/** The name of a key. Keys that operators issue have none. */
+export function nameOf({ name }: Pick<PresentedKey, 'name'>): string {
+  return name ?? 'Unnamed key';
 }
 
 /** Whether a key works, as a word with a shape. */
@@ -121,7 +121,7 @@ function RevokeKey({
           <Field
             name="reason"
             label="Reason"
-            hint="For the audit log."
+            hint="Optional. For the audit log."
             optional
             maxLength={MAX_REASON_LENGTH}
             errors={errors}

@@ -41,10 +41,10 @@ function rotating(base: string, keys: Keys): Concern[] {
     if (!last) return [];
     const since = (
       <>
-        Previous secret works until <RelativeTime at={new Date(last.validUntil)} />
+        Previous secret stops working <RelativeTime at={new Date(last.validUntil)} />
       </>
     );
-    const what = `Key ${name ?? prefix}`;
+    const what = `Key ${name ?? `${prefix}…`}`;
     return [{ key: `${keyId} previous`, what, since, href: `${base}/keys/view?key=${keyId}`, action: 'Open' }];
   });
 }
@@ -80,7 +80,7 @@ function concernsOf({ base, pendingApprovals }: Member, keys: Keys, webhooks: We
       .filter((key) => expiring(key, nowMs))
       .map(({ keyId, name, prefix, expiresAt }) => ({
         key: keyId,
-        what: `Key ${name ?? prefix}`,
+        what: `Key ${name ?? `${prefix}…`}`,
         since: (
           <>
             {Date.parse(expiresAt!) > nowMs ? 'Expires' : 'Expired'} <RelativeTime at={new Date(expiresAt!)} />

@@ -44,7 +44,13 @@ function whatToDo({ outcome, code, firstReceivedAt }: Item): VNode | string {
       </>
     );
   }
-  return RECEIPT_CODES[code ?? ''] ?? OUTCOMES[outcome].todo;
+  const remedy = RECEIPT_CODES[code ?? ''];
+  if (remedy === undefined) return OUTCOMES[outcome].todo;
+  return (
+    <>
+      <a href={`/guide#${code}`}>{code}</a>: {remedy}
+    </>
+  );
 }
 
 function Items({ base, items }: { base: string; items: readonly Item[] }): VNode {
@@ -145,7 +151,11 @@ function ReceiptView({
         <Panel
           title="Rejected at the same moment"
           flush
-          action={<a href={hrefOf(`${base}/rejections`, momentOf(receivedAt))}>All of them</a>}
+          action={
+            rejections.nextCursor !== null && (
+              <a href={hrefOf(`${base}/rejections`, momentOf(receivedAt))}>All of them</a>
+            )
+          }
         >
           <RejectionTable base={base} rejections={rejections.data} />
         </Panel>

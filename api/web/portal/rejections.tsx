@@ -34,6 +34,7 @@ function FilterForm({ href, filter, errors }: { href: string; filter: Filter; er
       <Field
         name="code"
         label="Reason"
+        hint="A code, such as UNKNOWN_EVENT_TYPE."
         value={filter.code ?? ''}
         autocomplete="off"
         maxLength={MAX_CODE_LENGTH}
@@ -43,6 +44,7 @@ function FilterForm({ href, filter, errors }: { href: string; filter: Filter; er
       <Field
         name="request"
         label="Request ID"
+        hint="From the X-Request-Id of the response."
         value={filter.request ?? ''}
         autocomplete="off"
         maxLength={MAX_REQUEST_ID_LENGTH}

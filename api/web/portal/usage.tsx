@@ -177,7 +177,7 @@ function UsageView({ member, usage, period: { month }, months, query }: UsagePro
         ]}
       />
       <Panel
-        title="Events by day"
+        title="Events stored by day"
         flush
         action={<a href={hrefOf(`${href}/export`, { month, bucket: 'hour' })}>By hour, as CSV</a>}
       >

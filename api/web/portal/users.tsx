@@ -31,15 +31,25 @@ interface Found {
   events: Events;
 }
 
+interface OpenButtonProps {
+  action: string;
+  user: string;
+  kind: 'primary' | 'plain';
+  children: string;
+}
+
 /** A form that finds a user. Posts the ID, so that it is in no address. */
 export function FindUser({
   action,
   button = 'Find',
+  isMain = true,
   user = '',
   errors = [],
 }: {
   action: string;
   button?: string;
+  /** False if another action of the page matters more. */
+  isMain?: boolean;
   user?: string;
   errors?: readonly FormError[];
 }): VNode {
@@ -55,7 +65,7 @@ export function FindUser({
           value={user}
           errors={errors}
         />
-        <Button>{button}</Button>
+        <Button kind={isMain ? 'primary' : 'plain'}>{button}</Button>
       </Form>
     </Panel>
   );
@@ -81,7 +91,7 @@ function LinkFacts({ link: { linked, linkedAt, pending } }: { link: LinkStatus }
           : [
               pending.kind === 'INVITE' ? 'Open invitation' : 'Open link code',
               <>
-                Works until <RelativeTime at={new Date(pending.expiresAt)} />
+                Expires <RelativeTime at={new Date(pending.expiresAt)} />
               </>,
             ],
       ]}
@@ -89,41 +99,44 @@ function LinkFacts({ link: { linked, linkedAt, pending } }: { link: LinkStatus }
   );
 }
 
-/** What a member may do with a user. Each form posts the user's ID. */
-function UserActions({ member, user, isLinked }: { member: Member; user: string; isLinked: boolean }): VNode | null {
-  const base = member.base + PATH;
-  const hidden = { userExternalId: user };
-  const mayLink = member.scopes.includes('links:write') && !isLinked;
-  const mayErase = member.scopes.includes('users:erase');
-  if (!mayLink && !mayErase) return null;
+/** A button that opens a page about the user. Posts the ID, so that it is in no address. */
+function OpenButton({ action, user, kind, children }: OpenButtonProps): VNode {
   return (
     <Actions>
-      {mayLink && (
-        <Form action={`${base}/connect`} class="plain-form" hidden={hidden}>
-          <Button>Connect…</Button>
-        </Form>
-      )}
-      {mayErase && (
-        <Form action={`${base}/erase`} class="plain-form" hidden={hidden}>
-          <Button kind="plain">Erase…</Button>
-        </Form>
-      )}
+      <Form action={action} class="plain-form" hidden={{ userExternalId: user }}>
+        <Button kind={kind}>{children}</Button>
+      </Form>
     </Actions>
   );
 }
 
 function FoundUser({ member, user, found }: { member: Member; user: string; found: Found }): VNode {
   const { signals, link, events } = found;
+  const { base, scopes } = member;
   return (
     <>
       <Split>
         <Panel title={user}>
           <SignalFacts signals={signals} />
         </Panel>
-        <Panel title="Link to a MIR account">
-          <LinkFacts link={link} />
-          <UserActions member={member} user={user} isLinked={link.linked} />
-        </Panel>
+        <div>
+          <Panel title="Link to a MIR account">
+            <LinkFacts link={link} />
+            {scopes.includes('links:write') && !link.linked && (
+              <OpenButton action={`${base}${PATH}/connect`} user={user} kind="primary">
+                Connect…
+              </OpenButton>
+            )}
+          </Panel>
+          {scopes.includes('users:erase') && (
+            <Panel title="If the user wants to be deleted">
+              <p class="quiet">You see what is deleted before you confirm.</p>
+              <OpenButton action={`${base}${PATH}/erase`} user={user} kind="plain">
+                Erase…
+              </OpenButton>
+            </Panel>
+          )}
+        </div>
       </Split>
       <Panel title="Your last events about this user" flush>
         {events.data.length === 0 ? (
@@ -131,7 +144,7 @@ function FoundUser({ member, user, found }: { member: Member; user: string; foun
             <p>You have not submitted any event about this user in this environment, or they were erased.</p>
           </Empty>
         ) : (
-          <EventTable base={member.base} caption="Last events" events={events.data} />
+          <EventTable base={base} caption="Last events" events={events.data} />
         )}
       </Panel>
     </>
@@ -157,7 +170,7 @@ function Users({
       lead="What history exists for one of your users. MIR knows users only by a keyed hash, so there is no list."
     >
       <ErrorSummary errors={errors} />
-      <FindUser action={member.base + PATH} user={user} errors={errors} />
+      <FindUser action={member.base + PATH} isMain={!found} user={user} errors={errors} />
       {found && <FoundUser member={member} user={user} found={found} />}
     </PortalLayout>
   );

@@ -63,6 +63,70 @@ describeInBrowser('the portal of a partner in a browser', () => {
     await page.browserContext().close();
   });
 
+  it('shows what became of a submission, and rotates a key and erases a user, without scripts', async () => {
+    const partner = await h.partner({ name: 'Harbour Market' });
+    const { email } = await insertMember(h, partner.partnerId, 'ADMINISTRATOR');
+    const post = async (events: unknown[], requestId: string) =>
+      h.client.post('/v1/events', partner.liveKey, { events }, { 'x-request-id': requestId });
+    const event = anEvent({ userExternalId: 'user-7', idempotencyKey: 'order-1' });
+    await post([event], 'import-1');
+    const mixed = await post([event, anEvent({ userExternalId: 'user-7' }), { ...event, weight: 99 }], 'import-2');
+    const page = await openTab({ scripts: false, ip: '10.2.0.11' });
+    await page.goto(`${h.url}/portal/login`);
+    await page.type('#email', email);
+    await page.type('#password', PASSWORD);
+    await press(page, 'Log in');
+    const base = `${h.url}/portal/${partner.partnerId}/live`;
+    const open = async (path: string, name: string): Promise<void> => {
+      await page.goto(base + path);
+      await expectNoFaults(page, name);
+    };
+    const receipt = `/receipts/view?receipt=${mixed.body.receiptId}`;
+    await waitUntil('the batch and its rejection are recorded', async () => {
+      await page.goto(base + receipt);
+      const text = await page.$eval('main', ({ textContent }) => textContent);
+      return /Repeated.*Rejected at the same moment/s.test(text);
+    });
+    await expectNoFaults(page, 'portal-receipt');
+    await press(page, 'mir.transaction.completed');
+    await expectNoFaults(page, 'portal-event');
+    await open('/receipts', 'portal-receipts');
+    await open('/receipts/view?receipt=rcpt_test_1', 'portal-no-receipt');
+    await open('/requests?request=import-2', 'portal-request');
+    await open('/requests?request=none', 'portal-request-unknown');
+
+    await page.goto(`${base}/keys`);
+    await press(page, 'Name');
+    await press(page, 'Name');
+    expect(await page.$eval('[aria-sort]', (cell) => cell.getAttribute('aria-sort'))).toBe('descending');
+    await expectNoFaults(page, 'portal-keys-sorted');
+    await page.click('main tbody th a');
+    await page.waitForSelector('dl.facts');
+    await expectNoFaults(page, 'portal-key');
+    await press(page, 'Rotate…');
+    await expectNoFaults(page, 'portal-rotate-key');
+    await press(page, 'Rotate the key');
+    await expectNoFaults(page, 'portal-rotated-key');
+    await open('/usage', 'portal-usage');
+
+    await page.goto(`${base}/users`);
+    await page.type('#userExternalId', 'user-7');
+    await press(page, 'Find');
+    await expectNoFaults(page, 'portal-user');
+    await press(page, 'Connect…');
+    await expectNoFaults(page, 'portal-connect');
+    await press(page, 'Create an invitation');
+    await expectNoFaults(page, 'portal-connect-created');
+    await press(page, 'Back to the user');
+    await press(page, 'Erase…');
+    await expectNoFaults(page, 'portal-erase');
+    await page.type('#confirmation', 'user-7');
+    await press(page, 'Erase the user');
+    await page.waitForFunction(() => document.querySelector('h1')?.textContent === 'The user is erased');
+    await expectNoFaults(page, 'portal-erasure');
+    await page.browserContext().close();
+  });
+
   it('stops an agent on a phone with three taps and a typed confirmation, without scripts', async () => {
     const partner = await h.partner({ name: 'Harbour Market' });
     const { email } = await insertMember(h, partner.partnerId, 'AGENT_MANAGER');

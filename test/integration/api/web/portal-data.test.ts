@@ -28,24 +28,18 @@ const linkOf = ({ root }: VisitedPage, text: string): string => {
 const firstColumn = ({ root }: VisitedPage, caption: string): string[] =>
   root.querySelectorAll(`[aria-label="${caption}"] tbody th`).map(({ text }) => text.trim());
 
+/** Submits a batch with a new, a repeated, a conflicting and an invalid event. Returns its receipt. */
 async function submitMixedBatch(requestId: string): Promise<string> {
-  const event = anEvent({ userExternalId: `u-${requestId}`, idempotencyKey: `k-${requestId}` });
-  await mir.client.post('/v1/events', partner.liveKey, { events: [event] });
-  const events = [
-    event,
-    { ...event, weight: 7 },
-    anEvent({ userExternalId: `u-${requestId}` }),
-    { ...event, eventType: '' },
-  ];
-  const sent = await mir.client.post(
-    '/v1/events',
-    partner.liveKey,
-    { events: events.toSpliced(1, 1) },
-    {
-      'x-request-id': requestId,
-    },
-  );
-  expect(sent).toMatchObject({ status: 202, body: { accepted: 2, rejected: 1 } });
+  const event = (key: string, changes = {}) =>
+    anEvent({ userExternalId: `u-${requestId}`, idempotencyKey: `${key}-${requestId}`, ...changes });
+  const first = await mir.client.post('/v1/events', partner.liveKey, { events: [event('a'), event('b')] });
+  const url = `/v1/events/receipts/${first.body.receiptId as string}`;
+  await waitUntil('the first batch is stored', async () => {
+    return (await mir.client.get(url, partner.liveKey)).body.status === 'DONE';
+  });
+  const events = [event('new'), event('a'), event('b', { weight: 7 }), event('invalid', { eventType: '' })];
+  const sent = await mir.client.post('/v1/events', partner.liveKey, { events }, { 'x-request-id': requestId });
+  expect(sent).toMatchObject({ status: 202, body: { accepted: 3, rejected: 1 } });
   await mir.ctx.rejections.flush();
   return sent.body.receiptId as string;
 }
@@ -54,15 +48,20 @@ describe('the pages about receipts and requests', () => {
   it('explain each outcome of a batch, and lead to its events and to what was rejected with it', async () => {
     const receiptId = await submitMixedBatch('mixed-1');
     const path = at(`/receipts/view?receipt=${receiptId}`);
-    const page = await waitForPage(viewer.browser, path, 'Every event has its outcome');
-    expect(page.text).toMatch(/Repeated 1 MIR had already stored the event/);
+    const page = await waitForPage(viewer.browser, path, 'Some events are in conflict');
+    expect(page.text).toMatch(/Stored 1 .*Repeated 1 MIR had already stored.*Conflict 1 Your idempotency key/);
+    expect(page.text).toMatch(/Conflict Open MIR received the first event/);
     expect(page.text).toMatch(/Rejected at the same moment.*mixed-1/);
+    const guide = await viewer.browser.get('/guide');
+    const [, code] = linkOf(page, 'INVALID_FORMAT').split('#');
+    expect(guide.root.querySelectorAll(`tr[id="${code}"]`)).toHaveLength(1);
     const event = await viewer.browser.get(linkOf(page, 'mir.transaction.completed'));
     expect(event.text).toMatch(/^Event .*Type mir\.transaction\.completed/);
     const list = await viewer.browser.get(at('/receipts'));
     expect(list.html).toContain(encodeURIComponent(receiptId));
     const failures = await viewer.browser.get(linkOf(list, 'Only with failures'));
-    expect(failures.html).not.toContain(encodeURIComponent(receiptId));
+    const shown = failures.root.querySelectorAll('[aria-label="Receipts"] tbody tr');
+    expect(shown.map(({ text }) => text.includes('with failures'))).toEqual([true]);
   });
 
   it('say what to do about an ID that leads nowhere', async () => {
@@ -74,7 +73,7 @@ describe('the pages about receipts and requests', () => {
 
   it('find what a request did: rejected events, the receipt of the others, and changes', async () => {
     const receiptId = await submitMixedBatch('mixed-2');
-    await waitForPage(viewer.browser, at(`/receipts/view?receipt=${receiptId}`), 'Every event has its outcome');
+    await waitForPage(viewer.browser, at(`/receipts/view?receipt=${receiptId}`), 'Some events are in conflict');
     const page = await viewer.browser.get(at('/requests?request=mixed-2'));
     expect(page.text).toMatch(/Rejected events.*mixed-2.*Accepted at the same moment/);
     expect(page.html).toContain(encodeURIComponent(receiptId));
@@ -212,7 +211,7 @@ describe('the pages about keys', () => {
     expect(after).not.toBe(before);
     for (const key of [before, after]) expect((await mir.client.get('/v1/usage', key)).status).toBe(200);
     expect((await admin.browser.get(at('/keys'))).text).toMatch(/Rotated ◌ Rotating/);
-    expect((await admin.browser.get(at(''))).text).toMatch(/Key Rotated Previous secret works until/);
+    expect((await admin.browser.get(at(''))).text).toMatch(/Key Rotated Previous secret stops working/);
     const leaked = await admin.browser.submit(form, { overlapSeconds: '0' });
     expect(leaked.text).toContain('No longer works');
     for (const key of [before, after]) expect((await mir.client.get('/v1/usage', key)).status).toBe(401);
