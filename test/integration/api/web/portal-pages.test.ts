@@ -26,31 +26,31 @@ async function ageLogIn({ staffId }: LoggedIn): Promise<void> {
 }
 
 describe('every page for members', () => {
-  /** Sends a page's request without following redirects, with a valid form token. */
-  async function request({ browser }: Pick<LoggedIn, 'browser'>, method: string, path: string): Promise<VisitedPage> {
-    if (method === 'GET') return browser.get(path);
+  type Send = (method: string, path: string) => Promise<VisitedPage>;
+
+  /** Returns a function that sends a page's request with a valid form token, without following redirects of forms. */
+  async function senderOf({ browser }: Pick<LoggedIn, 'browser'>): Promise<Send> {
     const home = await browser.get('/portal');
-    const token = home.root.querySelector('input[name=form_token]')?.getAttribute('value') ?? '';
-    return browser.post(path, { form_token: token });
+    const form_token = home.root.querySelector('input[name=form_token]')?.getAttribute('value') ?? '';
+    return (method, path) => (method === 'GET' ? browser.get(path) : browser.post(path, { form_token }));
   }
 
   const pages = MEMBER_PAGES.map(({ method, path, scope }) => ({ method, scope, path: path.split('/:env')[1]! }));
 
   it.each(MEMBER_ROLES)('allows %s what the role’s scopes allow, and nothing at another partner', async (role) => {
-    const member = await loggedInAs(role);
+    const send = await senderOf(await loggedInAs(role));
     const outcomes = [];
     for (const { method, path, scope } of pages) {
-      const own = await request(member, method, baseOf(partner) + path);
-      const other = await request(member, method, baseOf(foreign) + path);
-      const missing = await request(member, method, `/portal/prt_000000000000/live${path}`);
+      const bases = [baseOf(partner), baseOf(foreign), '/portal/prt_000000000000/live'];
+      const [own, other, missing] = await Promise.all(bases.map((base) => send(method, base + path)));
       outcomes.push({
         page: `${method} ${path}`,
-        isAllowed: own.status !== 403,
+        isAllowed: own!.status !== 403,
         shouldBeAllowed: ROLE_SCOPES[role].includes(scope),
-        other: other.status,
+        other: other!.status,
         hasSameText:
-          other.text.replaceAll(/req_[\w-]+|[\da-f-]{36}/g, '') ===
-          missing.text.replaceAll(/req_[\w-]+|[\da-f-]{36}/g, ''),
+          other!.text.replaceAll(/req_[\w-]+|[\da-f-]{36}/g, '') ===
+          missing!.text.replaceAll(/req_[\w-]+|[\da-f-]{36}/g, ''),
       });
     }
     expect(outcomes).toHaveLength(pages.length);
