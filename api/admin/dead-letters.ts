@@ -173,6 +173,7 @@ async function auditAction(
   found: Found,
   action: string,
   auditContext: AuditContext,
+  reason?: string,
 ): Promise<void> {
   const { tenant } = DEAD_LETTER_KINDS[found.queue].facts(found.job.data);
   const { env, events } = factsOf(found);
@@ -181,6 +182,7 @@ async function auditAction(
     tenant,
     action,
     target: found.job.id!,
+    reason,
     before: { queue: found.queue, env, events, attempts: found.job.attemptsMade },
   });
   await transaction({ store }, (session) => store.audit.append(entry, session));
@@ -246,14 +248,18 @@ export async function replayAllDeadLetters(
   return { replayed };
 }
 
-/** Permanently deletes a dead letter. Its events stay FAILED in the receipt. Throws 404 if it does not exist. */
+/**
+ * Permanently deletes a dead letter. Its events stay FAILED in the receipt. The audit log contains the reason, if any.
+ * Throws 404 if it does not exist.
+ */
 export async function dropDeadLetter(
   deps: DeadLetterDeps,
   id: string,
   auditContext: AuditContext,
+  reason?: string,
 ): Promise<{ id: string; status: 'DROPPED' }> {
   const found = await read(deps, id);
-  await auditAction(deps, found, 'dead-letter.dropped', auditContext);
+  await auditAction(deps, found, 'dead-letter.dropped', auditContext, reason);
   await fromQueue(found.job.remove());
   await fromQueue(DEAD_LETTER_KINDS[found.queue].afterDrop(deps, found.job, found.shard));
   return { id, status: 'DROPPED' };

@@ -78,6 +78,14 @@ function developmentPepper(mongoUrl: string): string {
   return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');
 }
 
+/** Returns whether the pepper is derived from `MONGO_URL` because none was set. */
+export function usesDevelopmentPepper({
+  subjectPepper,
+  mongoUrl,
+}: Pick<Config, 'subjectPepper' | 'mongoUrl'>): boolean {
+  return subjectPepper === developmentPepper(mongoUrl);
+}
+
 /** Reads and validates the settings. Throws a SettingsError that lists every problem and how to fix it. */
 export function readConfig(env: Record<string, string | undefined> = process.env): Config {
   const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {

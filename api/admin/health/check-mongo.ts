@@ -1,11 +1,10 @@
 import type { Config } from '../../../shared/config/config';
-import { messageOf } from '../../../shared/errors';
 import { type ServerFacts, serverFacts, tryTransactions } from '../../../shared/store/server-facts';
 import { pendingSteps, stepText } from '../../../shared/store/indexes';
 import { readShardKeys } from '../../../shared/store/sharding-facts';
 import type { Store } from '../../../shared/store/store';
 import { compareShardKeys } from './check-sharding';
-import { checked, type Finding, fail, ok, warn } from './finding';
+import { type CheckRunner, type Finding, fail, ok, warn } from './finding';
 
 const MIN_MAJOR = 7;
 /**
@@ -95,13 +94,15 @@ export async function checkMongo(
   store: Store,
   { mongoUrl, production }: Pick<Config, 'mongoUrl' | 'production'>,
   fingerprint: string,
+  { checked }: CheckRunner,
 ): Promise<{ findings: Finding[]; clock: ServerFacts['clock'] | null }> {
-  let facts: ServerFacts;
-  try {
-    facts = await serverFacts(store.connection);
-  } catch (error) {
-    return { findings: [fail('mongo', messageOf(error), 'check the server at MONGO_URL')], clock: null };
-  }
+  const read: { facts?: ServerFacts } = {};
+  const failed = await checked('mongo', 'check the server at MONGO_URL', async () => {
+    read.facts = await serverFacts(store.connection);
+    return [];
+  });
+  const { facts } = read;
+  if (failed.length > 0 || !facts) return { findings: failed, clock: null };
   const findings = checkServer(facts, production);
   if (!hasDatabaseName(mongoUrl)) {
     findings.push(
@@ -109,12 +110,12 @@ export async function checkMongo(
     );
   }
   const server = 'MongoDB must be a replica set of version 7 or later; see the findings above';
-  const retry = 'run `mir doctor` again when MongoDB is reachable';
-  findings.push(
-    ...(await checked('transactions', server, () => checkTransactions(store))),
-    ...(facts.isMongos ? await checked('sharding', retry, () => checkSharding(store)) : []),
-    ...(await checked('pepper', retry, () => checkPepper(store, fingerprint))),
-    ...(await checked('indexes', retry, () => checkMigrations(store))),
-  );
-  return { findings, clock: facts.clock };
+  const retry = 'check again when MongoDB is reachable';
+  const further = await Promise.all([
+    checked('transactions', server, () => checkTransactions(store)),
+    ...(facts.isMongos ? [checked('sharding', retry, () => checkSharding(store))] : []),
+    checked('pepper', retry, () => checkPepper(store, fingerprint)),
+    checked('indexes', retry, () => checkMigrations(store)),
+  ]);
+  return { findings: [...findings, ...further.flat()], clock: facts.clock };
 }

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../../../shared/config/config';
-import { messageWithCauses } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/link';
 import { createFsyncGuard } from '../../../shared/redis/fsync-guard';
@@ -8,7 +7,7 @@ import { type FileRole, oldestErasure, readFileState } from '../../../shared/red
 import { type Info, parseInfo, readInfo } from '../../../shared/redis/info';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import { readServerIdentity } from '../../../shared/redis/server-identity';
-import { checked, type Finding, fail, ok, warn } from './finding';
+import { type CheckRunner, type Finding, fail, ok, warn } from './finding';
 
 const MIN_MAJOR = 7;
 const READY_TIMEOUT_MS = 5_000;
@@ -85,8 +84,19 @@ function checkReplicas(info: Info): Finding[] {
   return [warn(REPLICAS, found, 'run CONFIG SET min-replicas-to-write 1, and add it to redis.conf')];
 }
 
+/** The queue's Redis, and what MIR expects of it. */
+interface CheckedQueueStore {
+  link: RedisLink;
+  keys: RedisKeys;
+  config: Config;
+  log: Log;
+}
+
 /** Checks that the server can provide the configured durability. In `replicated` mode, also writes the probe key. */
-async function checkDurability(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
+async function checkDurability(
+  { link, keys, config, log }: CheckedQueueStore,
+  { checked, textOf }: CheckRunner,
+): Promise<Finding[]> {
   const { queueDurability: mode, redisUrl: url } = config;
   const fix = 'reconfigure the server, or change QUEUE_DURABILITY';
   return checked('queue policy', fix, async () => {
@@ -99,7 +109,7 @@ async function checkDurability(link: RedisLink, keys: RedisKeys, config: Config,
           () => [ok(REPLICAS, 'a replica has confirmed a write')],
           (error: unknown) => {
             const remedy = 'check that a replica is connected, keeps up and has `appendonly yes`';
-            return [fail(REPLICAS, `no replica has confirmed a write: ${messageWithCauses(error)}`, remedy)];
+            return [fail(REPLICAS, `no replica has confirmed a write: ${textOf(error)}`, remedy)];
           },
         );
     } finally {
@@ -161,9 +171,10 @@ async function checkLayout(link: RedisLink): Promise<Finding[]> {
 }
 
 /** Checks the queue's Redis: layout, version, eviction policy, append-only file, memory, replicas and durability. */
-export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
+export async function checkQueueStore(queueStore: CheckedQueueStore, runner: CheckRunner): Promise<Finding[]> {
+  const { link, keys, config } = queueStore;
   const remedy = 'check the server at REDIS_URL';
-  return checked('redis', remedy, async () => {
+  return runner.checked('redis', remedy, async () => {
     await link.whenReady(READY_TIMEOUT_MS);
     const findings = await checkLayout(link);
     const infos: Info[] = [];
@@ -175,7 +186,7 @@ export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: 
       findings.push(...own.map((finding) => ({ ...finding, check: nameOf(link, server, finding.check) })));
     }
     findings.push(...(await checkErasedContent(link, keys, 'queue', infos)));
-    findings.push(...(await checkDurability(link, keys, config, log)));
+    findings.push(...(await checkDurability(queueStore, runner)));
     return findings;
   });
 }
@@ -186,6 +197,7 @@ export async function checkCacheStore(
   queueLink: RedisLink,
   keys: RedisKeys,
   config: Config,
+  { checked }: CheckRunner,
 ): Promise<Finding[]> {
   return checked('cache', 'check the server at CACHE_REDIS_URL', async () => {
     await link.whenReady(READY_TIMEOUT_MS);

@@ -62,26 +62,53 @@ export function checkShards({ eventShards }: RedisKeys, used: readonly number[])
   return [warn('queue shards', `${found}, but jobs or dead letters are in shard ${former.join(', ')}`, remedy)];
 }
 
-/** Checks for jobs that failed permanently. */
-export async function checkDeadLetters(link: RedisLink, keys: RedisKeys): Promise<Finding[]> {
+/** Returns the number of jobs that failed permanently. */
+export async function countDeadLetters(link: RedisLink, keys: RedisKeys): Promise<number> {
   const shards = await findEventShards(link, keys);
   const stats = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queueStats(link, keys, name, shards)));
-  const total = stats.reduce((sum, { jobs }) => sum + jobs.failed, 0);
+  return stats.reduce((sum, { jobs }) => sum + jobs.failed, 0);
+}
+
+/** Checks for jobs that failed permanently. */
+export async function checkDeadLetters(link: RedisLink, keys: RedisKeys): Promise<Finding[]> {
+  const total = await countDeadLetters(link, keys);
   if (total === 0) return [ok('dead letters', 'none')];
   const remedy = 'run `mir dead-letters list` for the reasons, fix the cause, then run `mir dead-letters replay --all`';
   return [warn('dead letters', `jobs that failed permanently: ${total}`, remedy)];
 }
 
-/** Checks for kills with unfinished cascades and for unsealed audit entries. */
-export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): Promise<Finding[]> {
-  const [running, partial, oldest, unsealed] = await Promise.all([
+/** Kills whose keys are not all deleted yet. */
+export interface OpenKills {
+  running: number;
+  /** Kills with keys that workers could not delete. */
+  partial: number;
+  oldest: { cascadeId: string; createdAt: Date } | null;
+  /** The oldest has been open for longer than a kill should take. */
+  isLate: boolean;
+}
+
+/** Reads the kills that are not closed. */
+export async function readOpenKills({ cascades }: Pick<Store, 'cascades'>, nowMs: number): Promise<OpenKills> {
+  const [running, partial, oldest] = await Promise.all([
     cascades.countOpen('RUNNING'),
     cascades.countOpen('PARTIAL'),
     cascades.oldestOpen(),
-    audit.countUnsealed(),
+  ]);
+  return {
+    running,
+    partial,
+    oldest: oldest && { cascadeId: oldest._id, createdAt: oldest.createdAt },
+    isLate: oldest !== null && nowMs - oldest.createdAt.getTime() > LONG_CASCADE_MS,
+  };
+}
+
+/** Checks for kills with unfinished cascades and for unsealed audit entries. */
+export async function checkOpenWork(store: Store, nowMs: number): Promise<Finding[]> {
+  const [{ running, partial, oldest, isLate }, unsealed] = await Promise.all([
+    readOpenKills(store, nowMs),
+    store.audit.countUnsealed(),
   ]);
   const findings: Finding[] = [];
-  const openMs = oldest === null ? 0 : nowMs - oldest.createdAt.getTime();
   if (partial > 0) {
     const found = `kills in force with keys that workers could not delete: ${partial}`;
     findings.push(
@@ -92,8 +119,9 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
       ),
     );
   }
-  if (openMs > LONG_CASCADE_MS) {
-    const found = `open kills: ${running + partial}, the oldest for ${seconds(openMs)} (${oldest?._id})`;
+  if (oldest && isLate) {
+    const openMs = nowMs - oldest.createdAt.getTime();
+    const found = `open kills: ${running + partial}, the oldest for ${seconds(openMs)} (${oldest.cascadeId})`;
     findings.push(
       warn(
         'cascades',
