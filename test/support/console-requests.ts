@@ -1,5 +1,7 @@
 import { submittedApplication } from './applications';
 import type { Harness } from './harness';
+import { auditOf } from './partners';
+import { deadLetters } from './route-fixtures';
 import type { StoreRole } from './store-role';
 
 type Fields = Record<string, string>;
@@ -23,11 +25,36 @@ interface ConsoleRequest {
 }
 
 const STORE: readonly StoreRole[] = ['store'];
+const BOTH: readonly StoreRole[] = ['store', 'queue'];
 
 async function application(h: Harness, fields?: Fields): Promise<SentToConsole> {
   const { applicationId: id } = await submittedApplication(h);
   const wasDone = async (): Promise<boolean> => (await h.ctx.store.applications.get(id))!.status !== 'PENDING';
   return { params: { id }, ...(fields && { fields, wasDone }) };
+}
+
+/** Number of dead letters that are created at once, because each time needs a worker. */
+const CREATED_LETTERS = 50;
+const unused = new WeakMap<Harness, string[]>();
+
+/** Returns a dead letter that no other request is about. */
+async function newDeadLetter(h: Harness): Promise<string> {
+  const left = unused.get(h) ?? [];
+  if (left.length === 0) left.push(...(await deadLetters(h, CREATED_LETTERS)));
+  unused.set(h, left);
+  return left.pop()!;
+}
+
+async function deadLetter(
+  h: Harness,
+  action: 'none' | 'replayed' | 'dropped' = 'none',
+  fieldsOf: (id: string) => Fields = () => ({}),
+): Promise<SentToConsole> {
+  const id = await newDeadLetter(h);
+  if (action === 'none') return { params: { id } };
+  const wasDone = async (): Promise<boolean> =>
+    (await auditOf(h.ctx, id)).some((entry) => entry.action === `dead-letter.${action}`);
+  return { params: { id }, fields: fieldsOf(id), wasDone };
 }
 
 /** One request that succeeds for each page of the console. */
@@ -46,9 +73,24 @@ export const CONSOLE_REQUESTS: readonly ConsoleRequest[] = [
     needs: STORE,
     prepare: (h) => application(h, { reason: 'no fit' }),
   },
+  { route: 'GET /console/health', needs: STORE, prepare: () => ({}) },
+  { route: 'GET /console/dead-letters', needs: BOTH, prepare: () => ({}) },
+  { route: 'GET /console/dead-letters/:id', needs: BOTH, prepare: (h) => deadLetter(h) },
+  {
+    route: 'POST /console/dead-letters/replay',
+    needs: BOTH,
+    prepare: (h) => deadLetter(h, 'replayed', (id) => ({ 'selected-0': id })),
+  },
+  { route: 'POST /console/dead-letters/:id/replay', needs: BOTH, prepare: (h) => deadLetter(h, 'replayed') },
+  { route: 'GET /console/dead-letters/:id/drop', needs: BOTH, prepare: (h) => deadLetter(h) },
+  {
+    route: 'POST /console/dead-letters/:id/drop',
+    needs: BOTH,
+    prepare: (h) => deadLetter(h, 'dropped', (id) => ({ reason: 'Cannot be fixed', typed: id.slice(-6) })),
+  },
 ];
 
-/** Returns the paths below `/admin/queues` that the queues page requests. */
+/** Returns the paths that the queues page requests, below its base. */
 export function boardPaths(deadLetterId: string): string[] {
   return [
     '',

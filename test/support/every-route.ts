@@ -127,14 +127,15 @@ function otherCalls(): RouteCall[] {
  */
 export async function everyRoute(h: Harness, provider: OidcServer): Promise<RouteCall[]> {
   const prepared = await prepareRoutes(h, provider);
+  const portal = await portalFixtures(h, prepared.partner, provider);
   return [
     ...partnerCalls(prepared),
     ...(await staffCalls(h, prepared.partner)).map(([route, needs, options]) =>
       callOf(route, needs === 'both' ? BOTH : STORE, '/v1', options),
     ),
     ...adminCalls(prepared),
-    ...(await pageCalls(h, prepared, await portalFixtures(h, prepared.partner, provider))),
-    ...boardCalls(h, prepared),
+    ...(await pageCalls(h, prepared, portal)),
+    ...boardCalls(h, prepared, portal),
     ...otherCalls(),
     callOf('GET /readyz', QUEUE, '', {}),
     callOf('GET /.well-known/jwks.json', STORE, '', {}),

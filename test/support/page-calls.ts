@@ -116,11 +116,16 @@ export async function pageCalls(
   ];
 }
 
-/** Returns the read requests that the queues page makes. */
-export function boardCalls({ ctx }: Harness, { ids }: Prepared): RouteCall[] {
-  const cookie = openOperatorSession(ctx, Date.now()).split(';')[0]!;
-  return boardPaths(ids.deadLetters[0]!).map((path) => {
-    const accept = path === '' ? 'text/html' : 'application/json';
-    return callOf(`GET /admin/queues${path}`, QUEUE, '', { headers: { cookie, accept } });
-  });
+/** Returns the read requests that the queues page makes, for each of its places. */
+export function boardCalls({ ctx }: Harness, { ids }: Prepared, { operator }: PortalFixtures): RouteCall[] {
+  const places = [
+    { base: '/admin/queues', cookie: openOperatorSession(ctx, Date.now()).split(';')[0]!, needs: QUEUE },
+    { base: '/console/queues', cookie: operator.cookie, needs: BOTH },
+  ];
+  return places.flatMap(({ base, cookie, needs }) =>
+    boardPaths(ids.deadLetters[0]!).map((path) => {
+      const accept = path === '' ? 'text/html' : 'application/json';
+      return callOf(`GET ${base}${path}`, needs, '', { headers: { cookie, accept } });
+    }),
+  );
 }

@@ -31,7 +31,7 @@ export interface Board {
 
 const UI_DIR = join(dirname(require.resolve('@bull-board/ui/package.json')), 'dist');
 
-const DESCRIPTION = 'Read-only. To replay or drop dead letters, use mir dead-letters or /admin/dead-letters.';
+const DESCRIPTION = 'Read-only. To replay or drop dead letters, use /console/dead-letters or mir dead-letters.';
 
 /** Adapts a queue for the board, which is read-only and shows the shape of each payload instead of its content. */
 function readOnly(queue: Queue, shard: number, fields: ReadonlySet<string>): BullMQAdapter {
@@ -77,8 +77,12 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
   return html;
 }
 
-/** Creates the board. Uses only bull-board's read routes, so no one can change a queue. */
-export function createBoard({ queues, keys }: Pick<ApiContext, 'queues' | 'keys'>, basePath: string): Board {
+/** Creates the board with a link that leads away from it. Uses only bull-board's read routes, so no one can change a queue. */
+export function createBoard(
+  { queues, keys }: Pick<ApiContext, 'queues' | 'keys'>,
+  basePath: string,
+  link: { text: string; url: string },
+): Board {
   let known: BullBoardQueues = new Map();
   let uiConfig: UIConfig = {};
   const board: Board = { routes: [], pagePaths: [], html: '', staticDir: join(UI_DIR, 'static') };
@@ -119,7 +123,7 @@ export function createBoard({ queues, keys }: Pick<ApiContext, 'queues' | 'keys'
       uiConfig: {
         boardTitle: 'MIR queues',
         hideDocsLink: true,
-        miscLinks: [{ text: 'Log out', url: '/admin/logout' }],
+        miscLinks: [link],
         locale: { lng: 'en-US' },
       },
     },

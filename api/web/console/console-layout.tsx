@@ -25,6 +25,14 @@ export function ConsoleLayout({ operator: { pendingApplications }, ...page }: Co
       ],
     },
     {
+      heading: 'Operations',
+      items: [
+        { href: '/console/health', text: 'Health' },
+        { href: '/console/queues', text: 'Queues' },
+        { href: '/console/dead-letters', text: 'Dead letters' },
+      ],
+    },
+    {
       heading: 'Help',
       items: [
         { href: '/runbook', text: 'Runbook' },

@@ -11,7 +11,8 @@ export interface ConsoleOperator extends Operator {
   pendingApplications: number;
 }
 
-type ConsoleCall = Omit<StaffCall, 'operator'> & {
+/** Input to the handler of a page of the console. */
+export type ConsoleCall = Omit<StaffCall, 'operator'> & {
   operator: ConsoleOperator;
   /** Whom the audit log names. */
   actor: OperatorActor;

@@ -2,9 +2,10 @@ import type { VNode } from 'preact';
 import { OPERATOR_ROLE_MEANINGS, OPERATOR_ROLE_NAMES } from '../../../shared/domain/roles';
 import { pageOfApplications } from '../../partners/list-applications';
 import type { PresentedApplication } from '../../partners/present-application';
-import { Empty, Panel, Split } from '../design/app-parts';
+import { Panel, Split } from '../design/app-parts';
 import { Facts } from '../design/text';
 import { ApplicationsTable } from './applications-table';
+import { NeedsAttention, readConcerns } from './attention';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleOperator, consolePage } from './console-page';
 
@@ -15,18 +16,7 @@ function waitingText(count: number): string {
   return count === 1 ? '1 application waits for a decision' : `${count} applications wait for a decision`;
 }
 
-function NeedsAttention({ pending, newest }: { pending: number; newest: readonly PresentedApplication[] }): VNode {
-  if (newest.length === 0) {
-    return (
-      <Panel title="Needs attention" flush>
-        <Empty title="Nothing needs attention">
-          <p>
-            Applications of platforms that want to join appear here. They apply at <a href="/partners">/partners</a>.
-          </p>
-        </Empty>
-      </Panel>
-    );
-  }
+function NewestApplications({ pending, newest }: { pending: number; newest: readonly PresentedApplication[] }): VNode {
   const all = <a href="/console/applications">{pending > newest.length ? `Show all ${pending}` : 'Show all'}</a>;
   return (
     <Panel title={waitingText(pending)} action={all} flush>
@@ -39,12 +29,21 @@ function NeedsAttention({ pending, newest }: { pending: number; newest: readonly
   );
 }
 
-function Overview({ newest, operator }: { newest: readonly PresentedApplication[]; operator: ConsoleOperator }): VNode {
+interface OverviewProps {
+  concerns: Awaited<ReturnType<typeof readConcerns>>;
+  newest: readonly PresentedApplication[];
+  operator: ConsoleOperator;
+}
+
+function Overview({ concerns, newest, operator }: OverviewProps): VNode {
   const { name, role, pendingApplications } = operator;
   return (
     <ConsoleLayout title="Overview" current="/console" operator={operator}>
       <Split>
-        <NeedsAttention pending={pendingApplications} newest={newest} />
+        <div>
+          <NeedsAttention concerns={concerns} />
+          {newest.length > 0 && <NewestApplications pending={pendingApplications} newest={newest} />}
+        </div>
         <Panel title="You">
           <Facts
             facts={[
@@ -69,7 +68,10 @@ export const overviewPage = consolePage({
   path: '',
   right: 'partners:read',
   handle: async ({ ctx, operator }) => {
-    const { data } = await pageOfApplications(ctx, { status: 'PENDING', limit: SHOWN_APPLICATIONS });
-    return { html: <Overview newest={data} operator={operator} /> };
+    const [concerns, { data }] = await Promise.all([
+      readConcerns({ ctx, operator }),
+      pageOfApplications(ctx, { status: 'PENDING', limit: SHOWN_APPLICATIONS }),
+    ]);
+    return { html: <Overview concerns={concerns} newest={data} operator={operator} /> };
   },
 });

@@ -2,11 +2,12 @@ import express, { type Request, type RequestHandler, type Response } from 'expre
 import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import { type Answer, type Exchange, finish, finishWithProblem, openExchange } from '../../http/finish';
+import { readStaffSession } from '../../accounts/staff-cookie';
+import { requireOperator } from '../http/require-operator';
 import { securityHeaders } from '../http/security-headers';
 import { createBoard } from './bull-board';
 import { isOperator } from './session';
 
-const BASE = '/admin/queues';
 const STATIC_MAX_AGE = '1h';
 
 /** Allows scripts, but no resources from other origins. Sets `base-uri`, because the page has a `<base>` element. */
@@ -22,18 +23,55 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Returns a redirect to the login page for browsers. Throws 401 for other clients and for bull-board's own requests. */
-function logInAnswer(req: Request): Answer {
-  if (req.accepts(['json', 'html']) === 'html' && !req.path.includes('/api/')) {
-    return { status: 303, text: '', mediaType: null, headers: { Location: '/admin/login' } };
-  }
-  throw new PublicError('ADMIN_TOKEN_INVALID', 'Log in at /admin/login.');
+/** A place where the board is served, and who may see it there. */
+interface BoardPlace {
+  base: string;
+  link: { text: string; url: string };
+  logIn: string;
+  /** The error for bull-board's own requests without a session. */
+  code: 'ADMIN_TOKEN_INVALID' | 'SESSION_INVALID';
+  /** Returns whether the browser has a session of an operator. Throws if the operator may not see the board. */
+  isAllowed: (ctx: ApiContext, cookie: string | undefined) => Promise<boolean>;
 }
 
-/** Returns the route for bull-board, which shows logged-in operators a read-only view of the queues. */
-export function queuesPage(ctx: ApiContext): { method: string; path: string; handle: RequestHandler } {
+const PLACES: readonly BoardPlace[] = [
+  {
+    base: '/console/queues',
+    link: { text: 'Back to the console', url: '/console' },
+    logIn: '/portal/login',
+    code: 'SESSION_INVALID',
+    isAllowed: async (ctx, cookie) => {
+      const staff = await readStaffSession(ctx, cookie ?? '');
+      return staff !== null && (await requireOperator(ctx, staff, 'queues:read')) !== null;
+    },
+  },
+  // For servers whose operators have no accounts.
+  {
+    base: '/admin/queues',
+    link: { text: 'Log out', url: '/admin/logout' },
+    logIn: '/admin/login',
+    code: 'ADMIN_TOKEN_INVALID',
+    isAllowed: (ctx, cookie) => isOperator(ctx, cookie, Date.now()),
+  },
+];
+
+/** Returns a redirect to the login page for browsers. Throws 401 for other clients and for bull-board's own requests. */
+function logInAnswer(req: Request, { logIn, code }: BoardPlace): Answer {
+  if (req.accepts(['json', 'html']) === 'html' && !req.path.includes('/api/')) {
+    return { status: 303, text: '', mediaType: null, headers: { Location: logIn } };
+  }
+  throw new PublicError(code, `Log in at ${logIn}.`);
+}
+
+/** Returns the routes for bull-board, which shows logged-in operators a read-only view of the queues. */
+export function queuesPages(ctx: ApiContext): { method: string; path: string; handle: RequestHandler }[] {
+  return PLACES.map((place) => ({ method: 'GET', path: `${place.base}{/*rest}`, handle: boardHandler(ctx, place) }));
+}
+
+function boardHandler(ctx: ApiContext, place: BoardPlace): RequestHandler {
+  const { base, link, isAllowed } = place;
   const { publicUrl } = ctx.config;
-  const board = createBoard(ctx, BASE);
+  const board = createBoard(ctx, base, link);
   const headers = { ...securityHeaders(publicUrl), 'Content-Security-Policy': POLICY };
 
   const end = (res: Response, answer: Promise<Answer>): void =>
@@ -52,24 +90,20 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
   const html: Answer = { status: 200, text: board.html, mediaType: 'text/html; charset=utf-8' };
   router.get(board.pagePaths, (_req, res) => end(res, Promise.resolve(html)));
 
-  return {
-    method: 'GET',
-    path: `${BASE}{/*rest}`,
-    handle: (req, res) => {
-      const exchange = openExchange(req, res);
-      Object.assign(exchange.headers, headers);
-      res.locals['exchange'] = exchange;
-      // Express itself sends static files, so set the headers on its response, too.
-      res.set(exchange.headers);
-      const fail = (error: unknown): void =>
-        finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'Page not found.'));
-      isOperator(ctx, req.headers.cookie, Date.now())
-        .then((loggedIn) => {
-          if (!loggedIn) return end(res, Promise.resolve(logInAnswer(req)));
-          req.url = req.url.slice(BASE.length) || '/';
-          return void router(req, res, fail);
-        })
-        .catch(fail);
-    },
+  return (req, res) => {
+    const exchange = openExchange(req, res);
+    Object.assign(exchange.headers, headers);
+    res.locals['exchange'] = exchange;
+    // Express itself sends static files, so set the headers on its response, too.
+    res.set(exchange.headers);
+    const fail = (error: unknown): void =>
+      finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'Page not found.'));
+    isAllowed(ctx, req.headers.cookie)
+      .then((allowed) => {
+        if (!allowed) return end(res, Promise.resolve(logInAnswer(req, place)));
+        req.url = req.url.slice(base.length) || '/';
+        return void router(req, res, fail);
+      })
+      .catch(fail);
   };
 }

@@ -18,6 +18,8 @@ const TITLES: Record<number, string> = {
   503: 'This isn’t available right now',
 };
 
+const UNAVAILABLE = 503;
+
 function durationText(seconds: number): string {
   if (seconds < 60) return seconds === 1 ? '1 second' : `${seconds} seconds`;
   const minutes = Math.ceil(seconds / 60);
@@ -35,8 +37,21 @@ function HomeButton(): VNode {
   );
 }
 
-/** Renders a page that says what went wrong and what to do, and shows the request ID. */
-export function errorPage(problem: Problem, requestId: string): VNode {
+/** What operators can do while a database is down. */
+function OutageHelp(): VNode {
+  return (
+    <p>
+      If this lasts, open <a href="/runbook">the runbook</a>, which needs no database, and run <code>mir doctor</code>{' '}
+      on the server.
+    </p>
+  );
+}
+
+/**
+ * Renders a page that says what went wrong and what to do, and shows the request ID. `forOperators` adds what operators
+ * can do during an outage.
+ */
+export function errorPage(problem: Problem, requestId: string, forOperators = false): VNode {
   const title = TITLES[problem.status] ?? problem.title;
   const { detail, retryAfterSeconds } = problem;
   return (
@@ -56,6 +71,7 @@ export function errorPage(problem: Problem, requestId: string): VNode {
         <Panel>
           <p>{detail}</p>
           {retryAfterSeconds !== undefined && <p>Try again in {durationText(retryAfterSeconds)}.</p>}
+          {forOperators && problem.status === UNAVAILABLE && <OutageHelp />}
           <HomeButton />
         </Panel>
       </Beside>

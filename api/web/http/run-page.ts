@@ -108,9 +108,9 @@ function presentPage(
   return { status, text, mediaType: 'text/html; charset=utf-8', headers };
 }
 
-function presentErrorPage(ctx: ApiContext, problem: Problem, state: RequestState): Answer {
+function presentErrorPage(ctx: ApiContext, problem: Problem, state: RequestState, forOperators = false): Answer {
   const { status, headers } = problem;
-  return presentPage(ctx, { status, html: errorPage(problem, state.requestId), headers }, state);
+  return presentPage(ctx, { status, html: errorPage(problem, state.requestId, forOperators), headers }, state);
 }
 
 /** Sends the error page for a request that does not match any page. */
@@ -187,6 +187,6 @@ export function runPage(
       isScript: req.headers['hx-request'] === 'true',
     };
     const response = run(req, res, state).then((page) => presentPage(ctx, page, state));
-    finish(ctx, exchange, response, (problem) => presentErrorPage(ctx, problem, state));
+    finish(ctx, exchange, response, (problem) => presentErrorPage(ctx, problem, state, right !== undefined));
   };
 }

@@ -269,21 +269,33 @@ describe('controls', () => {
 });
 
 describe('the queues page', () => {
-  it('is closed to everyone but an operator with a session that was not ended', async () => {
-    const board = calls.filter(({ route }) => route.startsWith('GET /admin/queues'));
+  it.each([
+    { base: '/admin/queues', logIn: '/admin/login', own: 'an operator session' },
+    { base: '/console/queues', logIn: '/portal/login', own: null },
+  ])('is closed at $base to all but an operator with a session that was not ended', async ({ base, logIn, own }) => {
+    const board = calls.filter(({ route }) => route.startsWith(`GET ${base}`));
     expect(board.length).toBeGreaterThan(5);
     const operator = board[0]!.headers['cookie']!;
     const { cookie } = calls.find(({ route }) => route === 'POST /admin/logout')!.headers;
     for (const call of board) {
       const isApi = call.path.includes('/api/');
-      const denied = isApi ? [401, null] : [303, '/admin/login'];
-      const others = credentials.filter(({ name }) => name !== 'an operator session');
+      const denied = isApi ? [401, null] : [303, logIn];
+      const others = credentials.filter(({ name }) => name !== own);
       for (const one of [...others, { name: 'an ended operator session', cookie: cookie! }]) {
         const headers = { accept: call.headers['accept']!, cookie: one.cookie ?? '', ...one.headers };
         const response = await sendPage(mir, { ...call, headers });
         expect([one.name, response.status, response.headers.get('location')]).toEqual([one.name, ...denied]);
       }
       expect((await sendPage(mir, { ...call, headers: { ...call.headers, cookie: operator } })).status).toBe(200);
+    }
+  });
+
+  it('does not exist in the console for members of a partner', async () => {
+    const { staffId } = await insertMember(mir, (await mir.partner()).partnerId, 'ADMINISTRATOR');
+    const cookie = staffCookie(mir.ctx, await mir.ctx.staffAuth.startSession(staffId, undefined)).split(';')[0]!;
+    for (const call of calls.filter(({ route }) => route.startsWith('GET /console/queues'))) {
+      const response = await sendPage(mir, { ...call, headers: { ...call.headers, cookie } });
+      expect([call.path, response.status]).toEqual([call.path, 404]);
     }
   });
 });

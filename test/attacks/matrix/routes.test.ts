@@ -64,7 +64,7 @@ describe('the matrix', () => {
     const served = new Set(checked.map(pathOf));
     expect([...covered].filter((path) => !served.has(path))).toEqual([]);
     const others = [...served].filter((path) => !covered.has(path) && !/^\/(assets|docs)\/[\w.-]+$/.test(path));
-    expect(others.toSorted()).toEqual(['/admin/queues{/*rest}', '/docs', '/openapi.json']);
+    expect(others.toSorted()).toEqual(['/admin/queues{/*rest}', '/console/queues{/*rest}', '/docs', '/openapi.json']);
   });
 
   it('says what to add for a route without a control and for a parameter that is not classified', () => {
