@@ -79,12 +79,12 @@ const runs = new WeakMap<Store, Run>();
 
 /**
  * Runs the checks of `mir doctor` over this process's connections, except those of files that a crashed `npm start` may
- * have left behind. Returns an earlier report if it is not older than `maxAgeMs`. Concurrent calls share a run. Reports
+ * have left behind. Returns an earlier report if it is younger than `maxAgeMs`. Concurrent calls share a run. Reports
  * failures as findings, never as a rejection.
  */
 export function readHealth(deps: Deps, maxAgeMs = 0): Promise<HealthReport> {
   const last = runs.get(deps.store);
-  if (last && (last.finishedAtMs === null || Date.now() - last.finishedAtMs <= maxAgeMs)) return last.report;
+  if (last && (last.finishedAtMs === null || Date.now() - last.finishedAtMs < maxAgeMs)) return last.report;
   const run: Run = { report: examine(deps), finishedAtMs: null };
   runs.set(deps.store, run);
   const finish = (): void => void (run.finishedAtMs = Date.now());

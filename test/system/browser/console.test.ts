@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Page } from 'puppeteer-core';
 import { staffCookie } from '../../../api/accounts/staff-cookie';
+import type { OperatorRole } from '../../../shared/domain/roles';
 import { OPERATORS } from '../../../shared/store/members';
 import { confirmedApplication, submittedApplication } from '../../support/applications';
-import { describeInBrowser, faultsOf, openTab, press } from '../../support/chromium';
+import { anEvent } from '../../support/builders';
+import { describeInBrowser, faultsOf, openTab, press, shoot } from '../../support/chromium';
+import { makeDeadLetter } from '../../support/dead-letters';
 import type { Harness } from '../../support/harness';
 import { startHarnessForPeople } from '../../support/people';
+import { deadLetters } from '../../support/route-fixtures';
 import { insertMember } from '../../support/staff';
 
 let h: Harness;
@@ -15,6 +19,13 @@ describeInBrowser('the pages for applicants and operators in a browser without s
     h = await startHarnessForPeople();
   });
   afterAll(() => h.close());
+
+  async function logInAs(page: Page, role: OperatorRole): Promise<void> {
+    const { staffId } = await insertMember(h, OPERATORS, role);
+    const cookie = staffCookie(h.ctx, await h.ctx.staffAuth.startSession(staffId, undefined));
+    const [name, value] = cookie.split(';')[0]!.split('=') as [string, string];
+    await page.browserContext().setCookie({ name, value, domain: 'localhost', path: '/' });
+  }
 
   const heading = (page: Page) => page.$eval('h1', ({ textContent }) => textContent);
   const expectNoFaults = async (page: Page, name: string): Promise<void> =>
@@ -51,10 +62,7 @@ describeInBrowser('the pages for applicants and operators in a browser without s
   it('lead an operator from the overview to a decision, accessibly', async () => {
     await h.ctx.store.applications.model.deleteMany({});
     const page = await openTab({ scripts: false, ip: '10.5.0.2' });
-    const { staffId } = await insertMember(h, OPERATORS, 'SUPPORT');
-    const cookie = staffCookie(h.ctx, await h.ctx.staffAuth.startSession(staffId, undefined));
-    const [name, value] = cookie.split(';')[0]!.split('=') as [string, string];
-    await page.browserContext().setCookie({ name, value, domain: 'localhost', path: '/' });
+    await logInAs(page, 'SUPPORT');
     await page.goto(`${h.url}/console`);
     await expectNoFaults(page, 'console-empty');
     for (let n = 0; n < 6; n += 1) await submittedApplication(h);
@@ -78,6 +86,50 @@ describeInBrowser('the pages for applicants and operators in a browser without s
     await press(page, 'Reject');
     expect(page.url()).toContain('?done=rejected');
     await expectNoFaults(page, 'console-application-rejected');
+    await page.browserContext().close();
+  });
+
+  it('lead an operator from what needs attention to a replay and a drop, accessibly', async () => {
+    await h.stopWorkers();
+    const { liveKey } = await h.partner();
+    const events = Array.from({ length: 3 }, () => anEvent());
+    await h.client.post('/events', liveKey, { events });
+    const [job] = await h.ctx.queues.events.getJobs();
+    await makeDeadLetter(h, job!.id!);
+    const [malformed] = await deadLetters(h, 1);
+    const page = await openTab({ scripts: false, ip: '10.5.0.3' });
+    await logInAs(page, 'ON_CALL');
+    await page.goto(`${h.url}/console`);
+    await press(page, 'Health');
+    await expectNoFaults(page, 'console-health');
+    await page.goto(`${h.url}/console`);
+    await expectNoFaults(page, 'console-attention');
+    await press(page, 'Open dead letters');
+    await press(page, 'Replay selected');
+    await expectNoFaults(page, 'console-dead-letters-errors');
+    await press(page, 'Select all');
+    await expectNoFaults(page, 'console-dead-letters');
+    await page.goto(`${h.url}/console/dead-letters/${malformed}`);
+    await expectNoFaults(page, 'console-dead-letter-malformed');
+    await page.goto(`${h.url}/console/dead-letters/${job!.id}`);
+    await expectNoFaults(page, 'console-dead-letter');
+    await press(page, 'Drop…');
+    await expectNoFaults(page, 'console-dead-letter-drop');
+    await press(page, 'Drop for good');
+    await expectNoFaults(page, 'console-dead-letter-drop-errors');
+    await page.type('#reason', 'The platform sent them again.');
+    await page.type('#typed', job!.id!.slice(-6));
+    await press(page, 'Drop for good');
+    expect(page.url()).toContain('?done=dropped');
+    await press(page, 'Select all');
+    await press(page, 'Replay selected');
+    expect(page.url()).toContain('count=1');
+    await expectNoFaults(page, 'console-dead-letters-empty');
+    await page.setJavaScriptEnabled(true);
+    await press(page, 'Queues');
+    await page.waitForFunction(() => /cascades/.test(document.body.textContent));
+    await shoot(page, 'console-queues');
+    await page.$eval('a[href="/console"]', (link) => link.isConnected);
     await page.browserContext().close();
   });
 });
