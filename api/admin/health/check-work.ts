@@ -10,6 +10,8 @@ import { type Finding, ok, warn } from './finding';
 /** A job that has been waiting or active for longer than this is reported as stuck. */
 const STUCK_MS = 60_000;
 const LONG_CASCADE_MS = 5 * 60_000;
+/** What the check of a queue without workers finds. */
+export const NO_WORKER = 'no worker is connected';
 const MANY_UNSEALED = 10_000;
 
 const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
@@ -37,7 +39,7 @@ export async function checkQueue(
   const waiting = jobs.waiting + jobs.prioritized;
   const workers = await fewestWorkers([...shards.values()]);
   const findings: Finding[] = [];
-  if (workers === 0) findings.push(warn(check, 'no worker is connected', 'start one: npm run start:worker'));
+  if (workers === 0) findings.push(warn(check, NO_WORKER, 'start one: npm run start:worker'));
   if (oldestWaitingMs > STUCK_MS) {
     const found = `waiting jobs: ${waiting}, the oldest for ${seconds(oldestWaitingMs)}`;
     findings.push(warn(check, found, 'start more workers; check their logs and MongoDB'));

@@ -39,9 +39,9 @@ export const fail = (check: string, found: string, remedy: string): Finding => (
 /** Runs checks, and turns what they throw into findings. */
 export interface CheckRunner {
   /** Runs a check. Returns a FAIL finding if the check itself throws or takes too long. */
-  checked(check: string, remedy: string, work: () => Promise<Finding[]>): Promise<Finding[]>;
+  checked: (check: string, remedy: string, work: () => Promise<Finding[]>) => Promise<Finding[]>;
   /** Describes what a server or driver threw. */
-  textOf(error: unknown): string;
+  textOf: (error: unknown) => string;
 }
 
 /** Creates a runner. `timeoutMs` limits each check. Null means that checks take as long as their connections allow. */

@@ -16,6 +16,7 @@ import { currentShards, shardsOf } from '../../../shared/queue/event-shards';
 import { QUEUES } from '../../../shared/queue/queues';
 import type { ApiContext } from '../../context';
 import { presentFailure } from '../../admin/present-failure';
+import { boardStylesheet } from '../design/assets';
 import { shapeOf } from '../../admin/shape-of';
 
 /** bull-board's read routes, its page, and the paths that serve the page. */
@@ -77,11 +78,26 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
   return html;
 }
 
+/** A link that leads away from the board: in its menu, or as a button on every page. */
+export interface WayOut {
+  kind: 'menu' | 'button';
+  text: string;
+  url: string;
+}
+
+/** Adds a link to the board's page. Its text and URL are our own. */
+function withButton(html: string, { text, url }: WayOut): string {
+  const style = `<link href="${boardStylesheet.path}" rel="stylesheet">`;
+  return html
+    .replace('</head>', `${style}</head>`)
+    .replace('<div id="root">', `<a class="mir-way-out" href="${url}">${text}</a><div id="root">`);
+}
+
 /** Creates the board with a link that leads away from it. Uses only bull-board's read routes, so no one can change a queue. */
 export function createBoard(
   { queues, keys }: Pick<ApiContext, 'queues' | 'keys'>,
   basePath: string,
-  link: { text: string; url: string },
+  wayOut: WayOut,
 ): Board {
   let known: BullBoardQueues = new Map();
   let uiConfig: UIConfig = {};
@@ -96,7 +112,8 @@ export function createBoard(
     setEntryRoute: (entry: AppViewRoute) => {
       board.pagePaths = [entry.route].flat();
       const { params } = entry.handler({ basePath, uiConfig });
-      board.html = pageHtml(readFileSync(join(UI_DIR, 'index.ejs'), 'utf8'), params);
+      const html = pageHtml(readFileSync(join(UI_DIR, 'index.ejs'), 'utf8'), params);
+      board.html = wayOut.kind === 'button' ? withButton(html, wayOut) : html;
       return adapter;
     },
     setApiRoutes: (routes: AppControllerRoute[]) => {
@@ -123,7 +140,7 @@ export function createBoard(
       uiConfig: {
         boardTitle: 'MIR queues',
         hideDocsLink: true,
-        miscLinks: [link],
+        miscLinks: wayOut.kind === 'menu' ? [wayOut] : [],
         locale: { lng: 'en-US' },
       },
     },

@@ -98,6 +98,15 @@ interface DropProps {
   errors: readonly FormError[];
 }
 
+function Lost({ letter, names }: Pick<DropProps, 'letter' | 'names'>): VNode {
+  if (letter.events === null) return <>The job is deleted. This can’t be undone.</>;
+  return (
+    <>
+      <MissingEvents letter={letter} names={names} /> will not be stored. This can’t be undone.
+    </>
+  );
+}
+
 function DropPage({ operator, letter, names, form, errors }: DropProps): VNode {
   const { id } = letter;
   const path = deadLetterPath(id);
@@ -117,9 +126,7 @@ function DropPage({ operator, letter, names, form, errors }: DropProps): VNode {
           <Panel title="What happens">
             <Marks
               items={[
-                <>
-                  <MissingEvents letter={letter} names={names} />: never stored by this job. This can’t be undone.
-                </>,
+                <Lost letter={letter} names={names} />,
                 'Their receipt keeps saying that they failed. The partner can submit them again.',
                 'The audit log records your name and the reason.',
               ]}
@@ -137,7 +144,11 @@ function DropPage({ operator, letter, names, form, errors }: DropProps): VNode {
               />
               <Field
                 name="typed"
-                label={`Type ${typedOf(id)} to confirm`}
+                label={
+                  <>
+                    Type <code>{typedOf(id)}</code> to confirm
+                  </>
+                }
                 hint="The end of the ID of the dead letter."
                 autocomplete="off"
                 value={form['typed'] ?? ''}
@@ -209,7 +220,7 @@ export const drop = consolePage({
     const isConfirmed = (form['typed'] ?? '').trim() === typedOf(id);
     const errors = [
       ...input.errors,
-      ...(isConfirmed ? [] : [{ field: 'typed', message: `Type the end of the ID exactly: ${typedOf(id)}` }]),
+      ...(isConfirmed ? [] : [{ field: 'typed', message: 'Type the end of the ID exactly as shown.' }]),
     ];
     if (errors.length > 0) return showDrop(page, errors);
     await dropDeadLetter(ctx, id, auditContextForOperator({ operator: actor, requestId }), reason);

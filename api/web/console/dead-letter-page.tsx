@@ -29,11 +29,11 @@ interface LetterProps {
 
 /** The facts of a dead letter. Never the content of its payload. */
 export function LetterFacts({ letter, names }: Pick<LetterProps, 'letter' | 'names'>): VNode {
-  const { id, queue, receivedAt, failedAt, expiresAt, attempts } = letter;
+  const { id, queue, events, receivedAt, failedAt, expiresAt, attempts } = letter;
   return (
     <Facts
       facts={[
-        ['Missing', <MissingEvents letter={letter} names={names} />],
+        ['Events', events === null ? 'Not known' : events.toLocaleString('en-GB')],
         ['Partner', <Owner letter={letter} names={names} />],
         ['Queue', DEAD_LETTER_QUEUE_NAMES[queue]],
         receivedAt === null ? null : ['Accepted', <RelativeTime at={new Date(receivedAt)} />],
@@ -55,7 +55,8 @@ function Failure({ letter }: Pick<LetterProps, 'letter'>): VNode {
         facts={[
           ['What to do', remedy],
           ['Code', <code>{code}</code>],
-          ['Recorded', letter.failedReason],
+          // The text of internal errors repeats what to do.
+          code === 'JOB_FAILED' ? null : ['Recorded', letter.failedReason],
         ]}
       />
     </Panel>
@@ -118,7 +119,12 @@ function Decision({ operator, letter: { id } }: LetterProps): VNode {
 
 function DeadLetterPage(props: LetterProps): VNode {
   return (
-    <ConsoleLayout title="Dead letter" current={DEAD_LETTERS_PATH} operator={props.operator}>
+    <ConsoleLayout
+      title="Dead letter"
+      current={DEAD_LETTERS_PATH}
+      operator={props.operator}
+      lead={<MissingEvents {...props} />}
+    >
       <p>
         <a href={DEAD_LETTERS_PATH}>All dead letters</a>
       </p>

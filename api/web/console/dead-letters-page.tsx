@@ -4,7 +4,7 @@ import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../../shared/queue/
 import type { DeadLetter } from '../../admin/dead-letters';
 import { listDeadLettersRoute } from '../../admin/list-dead-letters';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, type Row } from '../design/app-parts';
-import { Actions, Button, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
+import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
 import { Notice } from '../design/text';
 import type { Fields, PageResponse } from '../http/page';
 import { ConsoleLayout } from './console-layout';
@@ -131,7 +131,7 @@ function rowOf(letter: DeadLetter, n: number, { names, query }: ListProps, maySe
 }
 
 function Letters(props: ListProps): VNode {
-  const { operator, filter, letters, nextCursor } = props;
+  const { operator, filter, letters, nextCursor, query } = props;
   const maySelect = operator.rights.includes(MANAGE);
   const table = (
     <Panel flush>
@@ -160,15 +160,16 @@ function Letters(props: ListProps): VNode {
       </>
     );
   }
-  const selectAll = listPath(filter, { ...(filter.cursor && { cursor: filter.cursor }), select: 'all' });
+  const here = filter.cursor === null ? {} : { cursor: filter.cursor };
+  const isAllSelected = query['select'] === 'all';
   return (
     <Form action={`${DEAD_LETTERS_PATH}/replay`} class="plain-form" hidden={{ queue: filter.queue }}>
       {table}
       <Actions>
         <Button>Replay selected</Button>
-        <a class="button plain" href={selectAll}>
-          Select all {letters.length} on this page
-        </a>
+        <ButtonLink href={listPath(filter, isAllSelected ? here : { ...here, select: 'all' })} plain>
+          {isAllSelected ? 'Clear selection' : `Select all ${letters.length} on this page`}
+        </ButtonLink>
       </Actions>
     </Form>
   );

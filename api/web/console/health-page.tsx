@@ -7,7 +7,7 @@ import { ButtonLink } from '../design/form';
 import { Facts } from '../design/text';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleOperator, consolePage } from './console-page';
-import { wordsOf } from './health-words';
+import { runbookOf, wordsOf } from './health-words';
 
 const PATH = '/console/health';
 
@@ -42,6 +42,8 @@ export function healthPathOf(check: string): string {
   return `${PATH}#${idOf(check)}`;
 }
 
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
 const idOf = (check: string): string => check.replaceAll(/[^a-z0-9]+/g, '-');
 
 /** Shows text between backticks as code, and begins with a capital letter. */
@@ -55,26 +57,52 @@ function CheckState({ status }: { status: CheckStatus }): VNode {
   return <State kind={kind}>{text}</State>;
 }
 
-function Problem({ check: { name, status, findings } }: { check: Check }): VNode {
-  const { title, meaning, runbook } = wordsOf(name);
+/** Checks that found the same. */
+type Problem = readonly Check[];
+
+const isProblem = ({ verdict }: Finding): boolean => verdict !== 'OK';
+
+/** Returns the checks that did not pass, those that found the same together. */
+function problemsOf(checks: readonly Check[]): Problem[] {
+  const problems = new Map<string, Check[]>();
+  for (const check of checks.filter(({ status }) => status !== 'OK')) {
+    const found = check.findings.filter(isProblem).map(({ verdict, found, remedy }) => [verdict, found, remedy]);
+    const key = JSON.stringify(found);
+    problems.set(key, [...(problems.get(key) ?? []), check]);
+  }
+  return [...problems.values()];
+}
+
+function ProblemView({ problem }: { problem: Problem }): VNode {
+  const [{ name, status, findings }] = problem as [Check];
+  const { meaning } = wordsOf(name);
+  const found = findings.filter(isProblem);
+  const runbook = runbookOf(name, found);
   return (
-    <article class="problem" id={idOf(name)}>
+    <article class="problem">
       <header>
-        <h3>{title}</h3>
+        <h3>
+          {problem.map((check, n) => (
+            <>
+              {n > 0 && ', '}
+              <span id={idOf(check.name)}>
+                {n > 0 ? lowerFirst(wordsOf(check.name).title) : wordsOf(check.name).title}
+              </span>
+            </>
+          ))}
+        </h3>
         <CheckState status={status} />
       </header>
-      <p class="quiet small">{meaning}</p>
-      {findings
-        .filter(({ verdict }) => verdict !== 'OK')
-        .map(({ found, remedy }) => (
-          <Facts
-            key={found}
-            facts={[
-              ['Found', <Coded text={found} />],
-              remedy === null ? null : ['What to do', <Coded text={remedy} />],
-            ]}
-          />
-        ))}
+      {problem.length === 1 && <p class="quiet small">{meaning}</p>}
+      {found.map((one) => (
+        <Facts
+          key={one.found}
+          facts={[
+            ['Found', <Coded text={one.found} />],
+            one.remedy === null ? null : ['What to do', <Coded text={one.remedy} />],
+          ]}
+        />
+      ))}
       {runbook !== null && (
         <p>
           <a href={`/runbook#${runbook}`}>Open the runbook for this check</a>
@@ -159,7 +187,7 @@ function titleOf(problems: number): string {
 function Health({ report: { at, findings, workers }, operator }: { report: HealthReport; operator: ConsoleOperator }) {
   const checks = checksOf(findings);
   const count = (wanted: CheckStatus): number => checks.filter(({ status }) => status === wanted).length;
-  const problems = checks.filter(({ status }) => status !== 'OK');
+  const problems = problemsOf(checks);
   const passed = checks.filter(({ status }) => status === 'OK');
   return (
     <ConsoleLayout
@@ -168,10 +196,15 @@ function Health({ report: { at, findings, workers }, operator }: { report: Healt
       operator={operator}
       lead={
         <>
-          {problems.length === 0 ? 'Every check passed' : titleOf(problems.length)}, <RelativeTime at={at} />.
+          {problems.length === 0 ? 'Every check passed' : titleOf(checks.length - passed.length)},{' '}
+          <RelativeTime at={at} />.
         </>
       }
-      aside={<ButtonLink href={PATH}>Check again</ButtonLink>}
+      aside={
+        <ButtonLink href={PATH} plain>
+          Check again
+        </ButtonLink>
+      }
     >
       <Tiles
         label="Results"
@@ -185,14 +218,17 @@ function Health({ report: { at, findings, workers }, operator }: { report: Healt
         <div>
           {problems.length > 0 && (
             <Panel title="What to fix" flush>
-              {problems.map((check) => (
-                <Problem key={check.name} check={check} />
+              {problems.map((problem) => (
+                <ProblemView key={problem[0]!.name} problem={problem} />
               ))}
             </Panel>
           )}
           {passed.length > 0 && (
             <Panel title="Passed" flush>
-              <Passed checks={passed} />
+              <details open={problems.length === 0}>
+                <summary>{passed.length === 1 ? 'Show 1 check' : `Show ${passed.length} checks`}</summary>
+                <Passed checks={passed} />
+              </details>
             </Panel>
           )}
         </div>

@@ -1,3 +1,6 @@
+import { NO_WORKER } from '../../admin/health/check-work';
+import type { Finding } from '../../admin/health/finding';
+
 /** What a check is about, in words for people who do not know MIR's insides. */
 export interface CheckWords {
   title: string;
@@ -131,4 +134,10 @@ const WORDS: Readonly<Record<string, CheckWords>> = {
 export function wordsOf(check: string): CheckWords {
   const name = Object.hasOwn(WORDS, check) ? check : check.replace(/ node$/, '');
   return WORDS[name] ?? { title: check, meaning: '', runbook: null };
+}
+
+/** Returns the ID of the section of the runbook about what a check found, if there is one. */
+export function runbookOf(check: string, findings: readonly Finding[]): string | null {
+  if (findings.some(({ found }) => found === NO_WORKER)) return 'mirnoworker';
+  return wordsOf(check).runbook;
 }

@@ -5,7 +5,7 @@ import { type Answer, type Exchange, finish, finishWithProblem, openExchange } f
 import { readStaffSession } from '../../accounts/staff-cookie';
 import { requireOperator } from '../http/require-operator';
 import { securityHeaders } from '../http/security-headers';
-import { createBoard } from './bull-board';
+import { createBoard, type WayOut } from './bull-board';
 import { isOperator } from './session';
 
 const STATIC_MAX_AGE = '1h';
@@ -26,7 +26,7 @@ const POLICY = [
 /** A place where the board is served, and who may see it there. */
 interface BoardPlace {
   base: string;
-  link: { text: string; url: string };
+  wayOut: WayOut;
   logIn: string;
   /** The error for bull-board's own requests without a session. */
   code: 'ADMIN_TOKEN_INVALID' | 'SESSION_INVALID';
@@ -37,7 +37,7 @@ interface BoardPlace {
 const PLACES: readonly BoardPlace[] = [
   {
     base: '/console/queues',
-    link: { text: 'Back to the console', url: '/console' },
+    wayOut: { kind: 'button', text: 'Back to the console', url: '/console' },
     logIn: '/portal/login',
     code: 'SESSION_INVALID',
     isAllowed: async (ctx, cookie) => {
@@ -48,7 +48,7 @@ const PLACES: readonly BoardPlace[] = [
   // For servers whose operators have no accounts.
   {
     base: '/admin/queues',
-    link: { text: 'Log out', url: '/admin/logout' },
+    wayOut: { kind: 'menu', text: 'Log out', url: '/admin/logout' },
     logIn: '/admin/login',
     code: 'ADMIN_TOKEN_INVALID',
     isAllowed: (ctx, cookie) => isOperator(ctx, cookie, Date.now()),
@@ -69,9 +69,9 @@ export function queuesPages(ctx: ApiContext): { method: string; path: string; ha
 }
 
 function boardHandler(ctx: ApiContext, place: BoardPlace): RequestHandler {
-  const { base, link, isAllowed } = place;
+  const { base, wayOut, isAllowed } = place;
   const { publicUrl } = ctx.config;
-  const board = createBoard(ctx, base, link);
+  const board = createBoard(ctx, base, wayOut);
   const headers = { ...securityHeaders(publicUrl), 'Content-Security-Policy': POLICY };
 
   const end = (res: Response, answer: Promise<Answer>): void =>

@@ -7,9 +7,9 @@ import { script } from './scripts';
 /** The files in `styles/`, in cascade order. */
 const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app', 'people'];
 
-const css = [fontFaces, ...STYLES.map((name) => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8'))].join(
-  '\n',
-);
+const styleOf = (name: string): string => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8');
+
+const css = [fontFaces, ...STYLES.map(styleOf)].join('\n');
 
 /** Returns the values of a color in the light and the dark color scheme, because icons cannot use the page's variables. */
 function colorOf(name: string): { light: string; dark: string } {
@@ -26,5 +26,7 @@ const ICON_SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><s
 
 /** The stylesheet for all pages. */
 export const stylesheet = asset('mir', 'css', 'text/css; charset=utf-8', css);
+/** The stylesheet for what MIR adds to the pages of bull-board. */
+export const boardStylesheet = asset('board', 'css', 'text/css; charset=utf-8', styleOf('board'));
 export const icon = asset('mir', 'svg', 'image/svg+xml', ICON_SVG);
-export const ASSETS: readonly Asset[] = [stylesheet, icon, script, ...fonts];
+export const ASSETS: readonly Asset[] = [stylesheet, boardStylesheet, icon, script, ...fonts];

@@ -66,7 +66,7 @@ export function ErrorSummary({ errors }: { errors: readonly FormError[] }): VNod
 
 interface FieldProps {
   name: string;
-  label: string;
+  label: ComponentChildren;
   type?: 'text' | 'email' | 'password' | 'url' | 'date';
   hint?: string;
   value?: string;

@@ -275,7 +275,6 @@ describe('the queues page', () => {
   ])('is closed at $base to all but an operator with a session that was not ended', async ({ base, logIn, own }) => {
     const board = calls.filter(({ route }) => route.startsWith(`GET ${base}`));
     expect(board.length).toBeGreaterThan(5);
-    const operator = board[0]!.headers['cookie']!;
     const { cookie } = calls.find(({ route }) => route === 'POST /admin/logout')!.headers;
     for (const call of board) {
       const isApi = call.path.includes('/api/');
@@ -286,7 +285,7 @@ describe('the queues page', () => {
         const response = await sendPage(mir, { ...call, headers });
         expect([one.name, response.status, response.headers.get('location')]).toEqual([one.name, ...denied]);
       }
-      expect((await sendPage(mir, { ...call, headers: { ...call.headers, cookie: operator } })).status).toBe(200);
+      expect((await sendPage(mir, call)).status).toBe(200);
     }
   });
 

@@ -143,7 +143,7 @@ describe('a drop', () => {
     const id = await failedEvents();
     const action = `${PATH}/${id}/drop`;
     const page = await onCall.get(action);
-    expect(page.text).toMatch(/3 events of .*: never stored by this job/);
+    expect(page.text).toMatch(/3 events of .* will not be stored/);
     const wrong = await onCall.submit(page, { reason: ' ', typed: 'x' }, { action });
     expect(wrong.root.querySelectorAll('.error').map((error) => error.id)).toEqual(['reason-error', 'typed-error']);
     expect([wrong.status, await stateOf(id)]).toEqual([422, 'failed']);

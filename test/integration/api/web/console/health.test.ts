@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newChunkId } from '../../../../../shared/domain/ids';
 import { readHealth } from '../../../../../api/admin/health/health-report';
 import { createCheckRunner, ok } from '../../../../../api/admin/health/finding';
-import { wordsOf } from '../../../../../api/web/console/health-words';
+import { runbookOf, wordsOf } from '../../../../../api/web/console/health-words';
 import { runbook } from '../../../../../api/web/runbook/runbook-page';
 import { queueKeys } from '../../../../../shared/queue/bullmq-internals';
 import { VERSION } from '../../../../../shared/project';
@@ -40,15 +40,15 @@ describe('the health page', () => {
     expect(checks).toEqual(expect.arrayContaining(['mongo', 'redis', 'queue events', 'dead letters', 'clocks']));
     expect(checks.filter((check) => wordsOf(check).meaning === '')).toEqual([]);
     const sections = new Set(runbook().headings.map(({ id }) => id));
-    const linked = checks.flatMap((check) => wordsOf(check).runbook ?? []);
+    const linked = checks.flatMap((check) => [wordsOf(check).runbook, runbookOf(check, findings)].filter(Boolean));
     expect(linked.length).toBeGreaterThan(5);
-    expect(linked.filter((id) => !sections.has(id))).toEqual([]);
+    expect(linked.filter((id) => !sections.has(id!))).toEqual([]);
   });
 
   it('shows what passed and what to fix, with this version', async () => {
     await deadLetters(h, 2);
     const { root, text } = await viewer.get('/console/health');
-    const problem = root.querySelector('#dead-letters')!;
+    const problem = root.querySelector('#dead-letters')!.closest('.problem')!;
     expect(problem.text).toMatch(/Dead letters.*Degraded.*jobs that failed permanently: 2/is);
     expect(problem.querySelector('a')!.getAttribute('href')).toBe('/runbook#mirdeadletters');
     expect(root.querySelector('tbody #transactions')!.text).toContain('stored together or not at all');
@@ -58,7 +58,7 @@ describe('the health page', () => {
   it('reports a server that rejects a check without the message of its driver', async () => {
     await deadLetters(h, 1);
     const { root, html } = await withoutDeadLetters(() => viewer.get('/console/health'));
-    expect(root.querySelector('.problem#dead-letters')!.text).toMatch(
+    expect(root.querySelector('#dead-letters')!.closest('.problem')!.text).toMatch(
       /Failed.*did not respond, or it rejected the check/s,
     );
     expect(html).not.toMatch(/WRONGTYPE|user_script/);
