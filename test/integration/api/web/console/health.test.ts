@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newChunkId } from '../../../../../shared/domain/ids';
 import { readHealth } from '../../../../../api/admin/health/health-report';
 import { createCheckRunner, ok } from '../../../../../api/admin/health/finding';
 import { runbookOf, wordsOf } from '../../../../../api/web/console/health-words';
@@ -8,6 +7,7 @@ import { queueKeys } from '../../../../../shared/queue/bullmq-internals';
 import { VERSION } from '../../../../../shared/project';
 import type { BrowserSession } from '../../../../support/browser-session';
 import { type Harness, startHarness } from '../../../../support/harness';
+import { rawCollection } from '../../../../support/raw-collection';
 import { deadLetters } from '../../../../support/route-fixtures';
 import { operatorBrowser } from '../../../../support/staff';
 
@@ -94,8 +94,8 @@ describe('the overview', () => {
 
   it('counts failed checks, dead letters and kills that take long', async () => {
     const createdAt = new Date(Date.now() - 10 * 60_000);
-    await h.ctx.store.cascades.model.collection.insertOne({
-      _id: `csc_${newChunkId(0)}` as never,
+    await rawCollection(h.ctx.store.cascades.model).insertOne({
+      _id: 'csc_late',
       status: 'RUNNING',
       closedAt: null,
       nextLookAt: createdAt,
@@ -105,7 +105,7 @@ describe('the overview', () => {
     const found = await counts();
     expect(found).toMatchObject({ 'Dead letters': dead, 'Kills that take long': '1' });
     expect(Number(found['Health checks'])).toBeGreaterThan(0);
-    await h.ctx.store.cascades.model.collection.deleteOne({ createdAt });
+    await rawCollection(h.ctx.store.cascades.model).deleteOne({ createdAt });
     expect(await counts()).not.toHaveProperty('Kills that take long');
   });
 

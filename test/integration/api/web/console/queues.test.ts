@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openOperatorSession, OPERATOR_SESSION_SECONDS } from '../../../../../api/web/console/session';
+import { staffCookie } from '../../../../../api/accounts/staff-cookie';
+import { OPERATORS, type OrganizationId } from '../../../../../shared/store/members';
 import { queueKeys } from '../../../../../shared/queue/bullmq-internals';
 import { QUEUE_NAMES } from '../../../../../shared/queue/queues';
 import { anEvent } from '../../../../support/builders';
 import { ADMIN_TOKEN, type Harness, startHarness, type TestPartner } from '../../../../support/harness';
+import { insertMember } from '../../../../support/staff';
 
 let h: Harness;
 let partner: TestPartner;
@@ -234,5 +237,36 @@ describe('queues page', () => {
       const { status } = await request(`/admin/queues/static/${path}`, { cookies });
       expect({ path, status }).toEqual({ path, status: 404 });
     }
+  });
+});
+
+describe('queues page of the console', () => {
+  const cookiesOf = async (organization: OrganizationId): Promise<Record<string, string>> => {
+    const { staffId } = await insertMember(h, organization, organization === OPERATORS ? 'VIEWER' : 'ADMINISTRATOR');
+    const cookie = staffCookie(h.ctx, await h.ctx.staffAuth.startSession(staffId, undefined));
+    const [name, value] = cookie.split(';')[0]!.split('=') as [string, string];
+    return { [name]: value };
+  };
+
+  it('is the same board for operators with an account, with a way back to the console', async () => {
+    const cookies = await cookiesOf(OPERATORS);
+    const { status, text, headers } = await request('/console/queues', { cookies });
+    expect([status, headers.get('content-security-policy')]).toEqual([
+      200,
+      expect.stringContaining("script-src 'self'"),
+    ]);
+    expect(text).toContain('<a class="mir-way-out" href="/console">Back to the console</a>');
+    const [, style] = /href="(\/assets\/board-[^"]+)"/.exec(text)!;
+    expect((await request(style!, { cookies })).status).toBe(200);
+    const listed = await request('/console/queues/api/queues', { cookies, accept: 'application/json' });
+    expect(JSON.parse(listed.text).queues.map(({ name }: { name: string }) => name)).toEqual(QUEUE_NAMES);
+  });
+
+  it('asks for a log-in, and does not exist for members of partners', async () => {
+    expect((await request('/console/queues')).headers.get('location')).toBe('/portal/login');
+    expect((await request('/console/queues/api/queues', { cookies: await operator() })).status).toBe(401);
+    const member = await cookiesOf(partner.partnerId);
+    expect((await request('/console/queues', { cookies: member })).status).toBe(404);
+    expect((await request('/admin/queues', { cookies: await cookiesOf(OPERATORS) })).status).toBe(303);
   });
 });
