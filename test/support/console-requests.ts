@@ -34,7 +34,7 @@ async function application(h: Harness, fields?: Fields): Promise<SentToConsole> 
 }
 
 /** Number of dead letters that are created at once, because each time needs a worker. */
-const CREATED_LETTERS = 50;
+const CREATED_LETTERS = 20;
 const unused = new WeakMap<Harness, string[]>();
 
 /** Returns a dead letter that no other request is about. */

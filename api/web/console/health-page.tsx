@@ -75,7 +75,7 @@ function problemsOf(checks: readonly Check[]): Problem[] {
 
 function ProblemView({ problem }: { problem: Problem }): VNode {
   const [{ name, status, findings }] = problem as [Check];
-  const { meaning } = wordsOf(name);
+  const { title, meaning, page } = wordsOf(name);
   const found = findings.filter(isProblem);
   const runbook = runbookOf(name, found);
   return (
@@ -105,7 +105,12 @@ function ProblemView({ problem }: { problem: Problem }): VNode {
       ))}
       {runbook !== null && (
         <p>
-          <a href={`/runbook#${runbook}`}>Open the runbook for this check</a>
+          {page !== undefined && (
+            <>
+              <a href={page}>Open {lowerFirst(title)}</a>,{' '}
+            </>
+          )}
+          <a href={`/runbook#${runbook}`}>{page === undefined ? 'Open' : 'or'} the runbook for this check</a>
         </p>
       )}
     </article>

@@ -1,5 +1,6 @@
 import { NO_WORKER } from '../../admin/health/check-work';
 import type { Finding } from '../../admin/health/finding';
+import { DEAD_LETTERS_PATH } from './dead-letter-words';
 
 /** What a check is about, in words for people who do not know MIR's insides. */
 export interface CheckWords {
@@ -8,6 +9,8 @@ export interface CheckWords {
   meaning: string;
   /** ID of the section of the runbook that helps, if there is one. */
   runbook: string | null;
+  /** Path of the page where operators act on it, if there is one. */
+  page?: string;
 }
 
 const WORDS: Readonly<Record<string, CheckWords>> = {
@@ -121,6 +124,7 @@ const WORDS: Readonly<Record<string, CheckWords>> = {
     title: 'Dead letters',
     meaning: 'Jobs that failed permanently. Their events are missing until an operator replays them.',
     runbook: 'mirdeadletters',
+    page: DEAD_LETTERS_PATH,
   },
   clocks: {
     title: 'Clocks',
