@@ -34,6 +34,16 @@ interface BoardPlace {
   isAllowed: (ctx: ApiContext, cookie: string | undefined) => Promise<boolean>;
 }
 
+/** Throws 503 if Redis does not respond, because bull-board would report its errors as failures of MIR. */
+async function requireQueueStore({ queueLink }: ApiContext): Promise<void> {
+  try {
+    await queueLink.client.ping();
+  } catch (error) {
+    const detail = 'Redis did not respond, so the queues could not be read. Try again.';
+    throw new PublicError('OVERLOADED', detail, { retryAfterSeconds: 2, cause: error });
+  }
+}
+
 const PLACES: readonly BoardPlace[] = [
   {
     base: '/console/queues',
@@ -42,7 +52,10 @@ const PLACES: readonly BoardPlace[] = [
     code: 'SESSION_INVALID',
     isAllowed: async (ctx, cookie) => {
       const staff = await readStaffSession(ctx, cookie ?? '');
-      return staff !== null && (await requireOperator(ctx, staff, 'queues:read')) !== null;
+      if (staff === null) return false;
+      await requireOperator(ctx, staff, 'queues:read');
+      await requireQueueStore(ctx);
+      return true;
     },
   },
   // For servers whose operators have no accounts.
