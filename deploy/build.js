@@ -8,8 +8,9 @@ const ROOT = path.resolve(__dirname, '..');
 const FOLDERS = ['api', 'workers', 'shared', 'deploy', 'test'];
 const FILES = ['tsconfig.json', 'package-lock.json'];
 const SOURCE = /\.tsx?$/;
-/** Files that programs read at run time: Lua scripts, the stylesheet, the guide's chapters and the runbook. */
-const ASSET = /\.(?:lua|css)$|\/chapters\/[^/]+\.md$|^deploy\/docs\/runbook\.md$/;
+/** Files that programs read at run time: Lua scripts, the stylesheet, browser scripts, the guide's chapters and the runbook. */
+const ASSET =
+  /\.(?:lua|css)$|^api\/web\/design\/browser\/[^/]+\.js$|\/chapters\/[^/]+\.md$|^deploy\/docs\/runbook\.md$/;
 
 /** Returns a sorted list of the paths below `root` that match the pattern. */
 function filesIn(root, pattern) {

@@ -1,10 +1,12 @@
 import { tenantOf } from '../../shared/domain/ids';
 import type { PresentedKey } from '../../shared/authz/key-lookups';
 import type { OperatorActor } from '../../shared/store/audit';
+import type { StaffSession } from '../accounts/staff-auth';
 import type { ApiContext } from '../context';
 import { unitsOf } from './price';
 import { PublicError } from './public-error';
 import { requireAccess } from './require-caller';
+import { checkSession } from './require-session';
 import type { Call, KeyAuth, ParsedRoute } from './route';
 import type { Admit } from './run-route';
 import { validate } from './validate';
@@ -32,7 +34,7 @@ export type PageRequest = Pick<AnyCall, 'requestId' | 'log' | 'ip'>;
 async function handle(
   ctx: ApiContext,
   route: ParsedRoute,
-  caller: Partial<Pick<AnyCall, 'caller' | 'operator'>>,
+  caller: Partial<Pick<AnyCall, 'caller' | 'operator' | 'staff'>>,
   { body, query = {}, params = {} }: RouteInput,
   request: PageRequest,
 ): Promise<unknown> {
@@ -90,4 +92,20 @@ export async function callAdminRoute(
 ): Promise<unknown> {
   if (route.auth.kind !== 'admin') throw new Error(`${route.operationId} is not a route of the admin API`);
   return handle(ctx, route, { operator }, input, request);
+}
+
+/**
+ * Calls a route about a staff account in process, with the same limits, validation and audit log as a request with the
+ * session's token. Returns the body of the response. Throws what the route would answer with.
+ */
+export async function callStaffRoute(
+  ctx: ApiContext,
+  route: ParsedRoute,
+  staff: StaffSession,
+  input: RouteInput,
+  request: PageRequest,
+): Promise<unknown> {
+  if (route.auth.kind !== 'staff') throw new Error(`${route.operationId} is not a route about a staff account`);
+  await checkSession(ctx, staff, route.auth);
+  return handle(ctx, route, { staff }, input, request);
 }

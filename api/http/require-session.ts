@@ -25,11 +25,21 @@ const BY_ADDRESS: ThrottleRule = {
   rejection: 'Too many unknown session tokens from your IP address. Retry in a minute.',
 };
 
+/** Counts a request with a session. Throws 429 at the limit, and 403 if the route needs a more recent login. */
+export async function checkSession(
+  ctx: ApiContext,
+  { staffId, confirmedAt }: StaffSession,
+  { recentLogIn }: StaffAuth,
+): Promise<void> {
+  await processThrottle(ctx, BY_ACCOUNT).take(staffId);
+  if (recentLogIn && !isRecent(confirmedAt.getTime())) throw recentLogInRequired();
+}
+
 /**
  * Returns the session whose token a request has. Throws 401 if there is none, and 403 if the route needs a more recent
  * login.
  */
-export async function requireSession(ctx: ApiContext, req: Request, { recentLogIn }: StaffAuth): Promise<StaffSession> {
+export async function requireSession(ctx: ApiContext, req: Request, auth: StaffAuth): Promise<StaffSession> {
   const token = BEARER.exec(req.headers.authorization ?? '')?.[1] ?? '';
   const unknown = processThrottle(ctx, BY_ADDRESS);
   const address = throttledAddress(req.ip ?? 'unknown');
@@ -39,7 +49,6 @@ export async function requireSession(ctx: ApiContext, req: Request, { recentLogI
     await unknown.punish(address);
     throw new MirError('SESSION_INVALID', 'no session has this token');
   }
-  await processThrottle(ctx, BY_ACCOUNT).take(session.staffId);
-  if (recentLogIn && !isRecent(session.confirmedAt.getTime())) throw recentLogInRequired();
+  await checkSession(ctx, session, auth);
   return session;
 }

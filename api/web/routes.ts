@@ -24,7 +24,8 @@ import { decideInvite, invitePage } from './links/link-by-invite';
 import { acceptInvitationPage, invitationPage } from './portal/invitation';
 import { completePortalProviderLogIn, startPortalProviderLogIn } from './portal/log-in-by-provider';
 import { portalLogIn, portalLogInPage, portalLogOut } from './portal/log-in';
-import { endPortalSession, portalPage } from './portal/home';
+import { passkeyLogIn, passkeyLogInPage } from './portal/log-in-with-passkey';
+import { ACCOUNT_PAGES } from './portal/account/pages';
 import { CONFIRM_PAGES, MEMBER_PAGES } from './portal/pages';
 import { portalForgot, portalForgotPage, portalReset, portalResetPage } from './portal/password';
 import type { Page } from './http/page';
@@ -68,6 +69,8 @@ export const PAGES: readonly Page[] = [
   portalLogInPage,
   portalLogIn,
   portalLogOut,
+  passkeyLogInPage,
+  passkeyLogIn,
   startPortalProviderLogIn,
   completePortalProviderLogIn,
   invitationPage,
@@ -76,8 +79,7 @@ export const PAGES: readonly Page[] = [
   portalForgot,
   portalResetPage,
   portalReset,
-  portalPage,
-  endPortalSession,
+  ...ACCOUNT_PAGES,
   ...CONFIRM_PAGES,
   ...MEMBER_PAGES,
   ...CONSOLE_PAGES,

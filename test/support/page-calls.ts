@@ -97,8 +97,12 @@ export async function pageCalls(
     post('POST /portal/forgot', BOTH, { email: emails.unknown }),
     open('GET /portal/reset', STORE, { query: `?token=${portal.tokens.resetShown}` }),
     post('POST /portal/reset', BOTH, { token: portal.tokens.resetUsed, password: PASSWORD }),
-    open('GET /portal', STORE, {}, portal.session.cookie),
-    post('POST /portal/sessions/:sessionId/end', BOTH, {}, portal.session, { sessionId: portal.endedId }),
+    post('POST /portal/account/sessions/end', BOTH, { session: portal.endedId }, portal.session),
+    ...portal.account.map(({ route, needs, query = '', fields, session }) => {
+      if (!fields) return open(route, needs, { query }, session?.cookie);
+      const call = (): RouteCall => post(route, needs, fields(), session);
+      return Object.defineProperty(call(), 'body', { get: () => call().body, enumerable: true });
+    }),
     ...consoleCalls,
     ...portalRequests(prepared, portal).map(([route, needs, { query = '', fields }]) =>
       fields

@@ -3,6 +3,7 @@ import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { OPERATORS } from '../../shared/store/members';
 import { randomUUID } from 'node:crypto';
 import { staffCookie } from '../../api/accounts/staff-cookie';
+import { accountRequests } from './account-requests';
 import { newAuthenticator } from './authenticator';
 import type { Harness, TestPartner } from './harness';
 import type { OidcServer } from './oidc-server';
@@ -36,15 +37,14 @@ export interface PortalFixtures {
   /** A member to change, and an invitation to withdraw. */
   memberId: string;
   invitationId: string;
+  /** Requests for pages about accounts. */
+  account: Awaited<ReturnType<typeof accountRequests>>;
   tokens: Record<'invitationShown' | 'invitationUsed' | 'resetShown' | 'resetUsed', string>;
 }
 
 /** Creates the accounts and secrets that the requests for pages of the portal need. */
-export async function portalFixtures(
-  h: Harness,
-  { partnerId }: TestPartner,
-  provider: OidcServer,
-): Promise<PortalFixtures> {
+export async function portalFixtures(h: Harness, partner: TestPartner, provider: OidcServer): Promise<PortalFixtures> {
+  const { partnerId } = partner;
   const { store, staffAuth } = h.ctx;
   const start = async (staffId: string): Promise<PortalFixtures['session']> => {
     const started = await staffAuth.startSession(staffId, undefined);
@@ -94,6 +94,7 @@ export async function portalFixtures(
     loggedOut,
     memberId: (await insertMember(h, partnerId)).memberId,
     invitationId: (await invite(h, partnerId, 'VIEWER')).invitationId,
+    account: await accountRequests(h, partner),
     tokens: {
       invitationShown: (await invite(h, partnerId, 'VIEWER')).token,
       invitationUsed: (await invite(h, partnerId, 'VIEWER')).token,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asset, type Asset } from './asset';
 import { fontFaces, fonts } from './fonts';
-import { script } from './scripts';
+import { passkeyScript, script } from './scripts';
 
 /** The files in `styles/`, in cascade order. */
 const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app', 'people'];
@@ -29,4 +29,4 @@ export const stylesheet = asset('mir', 'css', 'text/css; charset=utf-8', css);
 /** The stylesheet for what MIR adds to the pages of bull-board. */
 export const boardStylesheet = asset('board', 'css', 'text/css; charset=utf-8', styleOf('board'));
 export const icon = asset('mir', 'svg', 'image/svg+xml', ICON_SVG);
-export const ASSETS: readonly Asset[] = [stylesheet, boardStylesheet, icon, script, ...fonts];
+export const ASSETS: readonly Asset[] = [stylesheet, boardStylesheet, icon, script, passkeyScript, ...fonts];

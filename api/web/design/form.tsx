@@ -21,14 +21,16 @@ interface FormProps {
   /** Values of hidden fields. Null values are omitted. */
   hidden?: Record<string, string | null>;
   class?: string;
+  /** Attributes that our scripts read. */
+  data?: Record<`data-${string}`, string | undefined>;
   children: ComponentChildren;
 }
 
 /** A POST form with a CSRF token. */
-export function Form({ action, hidden = {}, class: name = 'fields', children }: FormProps): VNode {
+export function Form({ action, hidden = {}, class: name = 'fields', data = {}, children }: FormProps): VNode {
   const { csrfToken } = usePageFacts();
   return (
-    <form method="post" action={action} class={name} noValidate>
+    <form method="post" action={action} class={name} noValidate {...data}>
       <input type="hidden" name={CSRF_TOKEN_FIELD} value={csrfToken} />
       {Object.entries(hidden).map(([field, value]) =>
         value === null ? null : <input key={field} type="hidden" name={field} value={value} />,

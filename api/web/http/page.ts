@@ -93,6 +93,8 @@ export interface Page {
   always?: boolean;
   /** True if the posted form contains a long text. */
   hasLongText?: boolean;
+  /** True if the page may load our scripts although no member or operator is logged in. */
+  scripts?: boolean;
   /** True if the page reads no session, so that it is served while the databases are down. */
   withoutSession?: boolean;
   /**

@@ -37,6 +37,8 @@ interface RequestState {
   read: ReadSession;
   staff: StaffSession | null;
   operator: Operator | null;
+  /** The page may load our scripts although no member or operator is logged in. */
+  withScripts: boolean;
   /** Our own script sent the request, not the browser. */
   isScript: boolean;
 }
@@ -68,7 +70,7 @@ function presentPage(
   const { publicUrl, mail, oidc, operator, logo } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
   const headers: ResponseHeaders = {
-    ...securityHeaders(publicUrl, { tokenInUrl, formAction, scripts: staff !== null }),
+    ...securityHeaders(publicUrl, { tokenInUrl, formAction, scripts: staff !== null || state.withScripts }),
     ...page.headers,
   };
   const cookies = [...(visitor.cookie ? [visitor.cookie] : []), ...read.cookies, ...(page.cookies ?? [])];
@@ -126,6 +128,7 @@ export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thro
     read: NOBODY,
     staff: null,
     operator: null,
+    withScripts: false,
     isScript: false,
   };
   finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, state));
@@ -134,7 +137,16 @@ export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thro
 /** Returns a page's Express handler, which reads the session, validates posted forms and renders the page. */
 export function runPage(
   ctx: ApiContext,
-  { method, tokenInUrl = false, staff, right, hasLongText = false, withoutSession = false, handle }: Page,
+  {
+    method,
+    tokenInUrl = false,
+    staff,
+    right,
+    hasLongText = false,
+    withoutSession = false,
+    scripts = false,
+    handle,
+  }: Page,
   partnerCalls: PartnerCalls,
 ): RequestHandler {
   // URLs of the portal and console name partners, and nothing else needs to know which pages a person has open.
@@ -184,6 +196,7 @@ export function runPage(
       read: NOBODY,
       staff: null,
       operator: null,
+      withScripts: scripts,
       isScript: req.headers['hx-request'] === 'true',
     };
     const response = run(req, res, state).then((page) => presentPage(ctx, page, state));

@@ -11,6 +11,7 @@ const HOME = '/portal';
 /** Paths that may be opened after the confirmation. Prevents open redirects. */
 const ALLOWED = [
   /^\/portal\/prt_[a-z0-9]{1,40}\/(?:live|test)(?:\/[a-z-]{1,40}){0,4}(?:\?[a-z]{1,20}=[\w-]{1,60})?$/,
+  /^\/portal\/account(?:\/[a-z-]{1,40}){1,2}$/,
   /^\/console(?:\/[\w-]{1,60}){1,4}$/,
 ];
 

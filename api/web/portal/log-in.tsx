@@ -5,8 +5,9 @@ import { endSession } from '../../staff/end-sessions';
 import { logInStaff } from '../../staff/log-in';
 import { emailErrors, emailOf } from '../auth/form-fields';
 import { ProviderSection } from '../auth/log-in-by-provider';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
+import { PasskeyScript } from '../design/passkey-form';
 import { Heading, Notice } from '../design/text';
 import { page } from '../http/page';
 
@@ -17,6 +18,8 @@ const DONE: Record<string, string> = {
   joined: 'You’re a member now. Log in to continue.',
   password: 'Your new password is set, and you’re logged out everywhere. Log in with the new password.',
   out: 'You’re logged out.',
+  factor: 'Your second factor is on, and you’re logged out everywhere. Log in with your password and a code.',
+  'no-factor': 'Your second factor is removed, and you’re logged out everywhere. Log in with your password.',
 };
 
 /** What to tell the person about a failed login. */
@@ -69,11 +72,20 @@ function LogIn({
       <p>
         Forgot your password? <a href="/portal/forgot">Choose a new one</a>
       </p>
+      <section data-with-passkeys hidden>
+        <h2>With a passkey</h2>
+        <p>
+          <ButtonLink href="/portal/login/passkey" plain>
+            Log in with a passkey
+          </ButtonLink>
+        </p>
+      </section>
       <ProviderSection next={null} path="/portal/login/oidc" />
       <p class="quiet">
         You need an invitation to get an account. Looking for your own history? <a href="/login">Log in here</a>{' '}
         instead.
       </p>
+      <PasskeyScript />
     </Layout>
   );
 }
@@ -83,6 +95,7 @@ export const portalLogInPage = page({
   path: '/portal/login',
   always: true,
   staff: 'optional',
+  scripts: true,
   handle: ({ staff, query }) => {
     if (staff) return { redirect: PORTAL };
     const done = Object.hasOwn(DONE, query['done'] ?? '') ? DONE[query['done']!] : undefined;
@@ -95,6 +108,7 @@ export const portalLogIn = page({
   path: '/portal/login',
   always: true,
   staff: 'optional',
+  scripts: true,
   handle: async ({ ctx, form, ip, staff, userAgent, log, requestId }) => {
     const email = emailOf(form['email']);
     const password = form['password'] ?? '';

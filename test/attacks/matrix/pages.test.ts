@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CONSOLE_PAGES } from '../../../api/web/console/pages';
 import { openOperatorSession } from '../../../api/web/console/session';
 import { csrfTokenOf } from '../../../api/web/http/csrf-token';
+import { ACCOUNT_PAGES } from '../../../api/web/portal/account/pages';
 import { MEMBER_PAGES } from '../../../api/web/portal/pages';
 import { PAGES } from '../../../api/web/routes';
 import { staffCookie } from '../../../api/accounts/staff-cookie';
@@ -67,11 +68,12 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff' | 'operator'> = {
   'POST /portal/forgot': 'anyone',
   'GET /portal/reset': 'anyone',
   'POST /portal/reset': 'anyone',
-  'GET /portal': 'staff',
+  'GET /portal/login/passkey': 'anyone',
+  'POST /portal/login/passkey': 'anyone',
+  ...Object.fromEntries(ACCOUNT_PAGES.map(({ method, path }) => [`${method} ${path}`, 'staff' as const])),
   'GET /portal/confirm': 'staff',
   'POST /portal/confirm': 'staff',
   ...Object.fromEntries(MEMBER_PAGES.map(({ method, path }) => [`${method} ${path}`, 'staff' as const])),
-  'POST /portal/sessions/:sessionId/end': 'staff',
   ...Object.fromEntries(CONSOLE_PAGES.map(({ method, path }) => [`${method} ${path}`, 'operator' as const])),
   'GET /guide': 'anyone',
   'GET /errors/:code': 'anyone',
