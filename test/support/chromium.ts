@@ -114,12 +114,13 @@ async function violationsOf(page: Page): Promise<string[]> {
   });
 }
 
-/** Returns the controls smaller than 44 px (WCAG 2.5.5). Links within a sentence are exempt. */
+/** Returns the controls smaller than 44 px (WCAG 2.5.5). Hidden ones and links within a sentence are exempt. */
 async function smallTargetsOf(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const targets =
       'button, .button, summary, input:not([type=hidden], [hidden]), .top a, .ways a, .records a, .operator a';
     return [...document.querySelectorAll(targets)].flatMap((target) => {
+      if (target.closest('[hidden]')) return [];
       // The label of a check box is part of its target.
       const label =
         target.matches('[type=checkbox], [type=radio]') && document.querySelector(`label[for="${target.id}"]`);

@@ -67,19 +67,16 @@ function LogIn({
         />
         <Actions>
           <Button>Log in</Button>
+          <span data-with-passkeys hidden>
+            <ButtonLink href="/portal/login/passkey" plain>
+              Log in with a passkey
+            </ButtonLink>
+          </span>
         </Actions>
       </Form>
       <p>
         Forgot your password? <a href="/portal/forgot">Choose a new one</a>
       </p>
-      <section data-with-passkeys hidden>
-        <h2>With a passkey</h2>
-        <p>
-          <ButtonLink href="/portal/login/passkey" plain>
-            Log in with a passkey
-          </ButtonLink>
-        </p>
-      </section>
       <ProviderSection next={null} path="/portal/login/oidc" />
       <p class="quiet">
         You need an invitation to get an account. Looking for your own history? <a href="/login">Log in here</a>{' '}

@@ -17,6 +17,15 @@ describeInBrowser('the portal in a browser', () => {
   const expectNoFaults = async (page: Page, name: string): Promise<void> =>
     expect(await faultsOf(page, name)).toEqual([]);
 
+  /** Gives the browser an authenticator that holds no passkeys yet, and that confirms every request. */
+  async function addAuthenticator(page: Page): Promise<void> {
+    const devTools = await page.createCDPSession();
+    await devTools.send('WebAuthn.enable');
+    const options = { protocol: 'ctap2', transport: 'internal', automaticPresenceSimulation: true } as const;
+    const user = { hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+    await devTools.send('WebAuthn.addVirtualAuthenticator', { options: { ...options, ...user } });
+  }
+
   it('offers accessible pages for every step from an invitation to a password reset, without scripts', async () => {
     const { partnerId } = await h.partner({ name: 'Harbour Market' });
     const { email, token } = await invite(h, partnerId, 'ADMINISTRATOR');
@@ -36,16 +45,30 @@ describeInBrowser('the portal in a browser', () => {
     await expectNoFaults(page, 'portal-login-wrong');
     await page.type('#password', PASSWORD);
     await press(page, 'Log in');
-    expect(await heading(page)).toBe('Bea Ruiz');
+    expect(await heading(page)).toBe('Organizations');
+    await expectNoFaults(page, 'portal');
     const { staffId } = (await h.ctx.store.members.model.findOne({ organization: partnerId }).lean())!;
     await h.ctx.staffAuth.startSession(
       staffId,
       'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
     );
-    await page.reload();
-    await expectNoFaults(page, 'portal');
-    await press(page, 'Log out there');
-    expect(await page.$$('[aria-label="Your sessions"] li')).toHaveLength(1);
+    await press(page, 'Profile');
+    await expectNoFaults(page, 'account-profile');
+    await press(page, 'Sessions');
+    await expectNoFaults(page, 'account-sessions');
+    await press(page, 'Log out there: Firefox on Linux');
+    expect(await page.$$('main tbody tr')).toHaveLength(1);
+    await press(page, 'Security');
+    await expectNoFaults(page, 'account-security-empty');
+    await press(page, 'Add a passkey');
+    expect(await page.$eval('[data-without-passkeys]', ({ textContent }) => textContent)).toContain('JavaScript');
+    await expectNoFaults(page, 'account-new-passkey-without-scripts');
+    await press(page, 'Back to security');
+    await press(page, 'Set up a second factor');
+    await expectNoFaults(page, 'account-second-factor');
+    await page.type('#password', PASSWORD);
+    await press(page, 'Continue');
+    await expectNoFaults(page, 'account-second-factor-code');
     await press(page, 'Log out');
     expect(page.url()).toContain('/portal/login?done=out');
     for (const path of ['forgot', 'reset', 'invitation']) {
@@ -56,45 +79,42 @@ describeInBrowser('the portal in a browser', () => {
   });
 
   it('creates a passkey and logs in with it on an authenticator of the browser', async () => {
-    const { partnerId } = await h.partner();
-    const { staffId } = await insertMember(h, partnerId);
-    const { sessionToken } = await h.ctx.staffAuth.startSession(staffId, undefined);
+    const { partnerId } = await h.partner({ name: 'Harbour Market' });
+    const { email } = await insertMember(h, partnerId);
     const page = await openTab({ ip: '10.2.0.2' });
-    // Pages do not allow scripts to send requests.
-    await page.setBypassCSP(true);
-    const devTools = await page.createCDPSession();
-    await devTools.send('WebAuthn.enable');
-    await devTools.send('WebAuthn.addVirtualAuthenticator', {
-      options: {
-        protocol: 'ctap2',
-        transport: 'internal',
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-      },
-    });
+    const blocked: string[] = [];
+    page.on('console', (message) => message.text().includes('Content Security') && blocked.push(message.text()));
+    await addAuthenticator(page);
     await page.goto(`${h.url}/portal/login`);
-    const loggedInAs = await page.evaluate(async (token) => {
-      const call = async (method: string, path: string, body?: unknown, bearer?: string) => {
-        const headers = { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) };
-        const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
-        return (await (await fetch(`/v1/staff${path}`, init)).json()) as Record<string, never>;
-      };
-      const creation = await call('POST', '/passkeys/options', undefined, token);
-      const created = (await navigator.credentials.create({
-        publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(creation['options']!),
-      })) as PublicKeyCredential;
-      const passkey = { challengeId: creation['challengeId'], name: 'Laptop', response: created.toJSON() };
-      await call('POST', '/passkeys', passkey, token);
-      const logIn = await call('POST', '/sessions/passkey/options');
-      const signed = (await navigator.credentials.get({
-        publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(logIn['options']!),
-      })) as PublicKeyCredential;
-      const proof = { challengeId: logIn['challengeId'], response: signed.toJSON() };
-      const session = await call('POST', '/sessions/passkey', proof);
-      return (await call('GET', '/me', undefined, session['sessionToken']))['staffId'];
-    }, sessionToken);
-    expect(loggedInAs).toBe(staffId);
+    await expectNoFaults(page, 'portal-login-with-scripts');
+    await page.type('#email', email);
+    await page.type('#password', PASSWORD);
+    await press(page, 'Log in');
+    await page.goto(`${h.url}/portal/account/passkeys/new`);
+    await expectNoFaults(page, 'account-new-passkey');
+    await page.$eval('#name', (input) => ((input as HTMLInputElement).value = 'Work laptop'));
+    await press(page, 'Create the passkey');
+    expect(await page.$eval('main', ({ textContent }) => textContent)).toContain('Work laptop');
+    await expectNoFaults(page, 'account-security');
+    await press(page, 'Log out');
+    await Promise.all([
+      page.waitForFunction(() => location.pathname === '/portal'),
+      page.goto(`${h.url}/portal/login/passkey`).catch(() => null),
+    ]);
+    expect(await heading(page)).toBe('Organizations');
+    expect(blocked).toEqual([]);
+    await page.browserContext().close();
+  });
+
+  it('says what to do when the browser has no passkey to log in with', async () => {
+    const page = await openTab({ ip: '10.2.0.3' });
+    await addAuthenticator(page);
+    await page.goto(`${h.url}/portal/login`);
+    await press(page, 'Log in with a passkey');
+    await page.waitForSelector('[data-message=canceled]:not([hidden])');
+    await expectNoFaults(page, 'portal-login-passkey-canceled');
+    await press(page, 'Use my password');
+    expect(await heading(page)).toBe('Log in to the portal');
     await page.browserContext().close();
   });
 });

@@ -79,6 +79,7 @@ describe('npm run build', () => {
   it.each([
     [SCRIPT, 'return 2'],
     ['api/web/design/mir.css', 'a{}'],
+    ['api/web/design/browser/passkeys.js', 'ask()'],
     ['api/web/guide/chapters/01-quickstart.md', '# Quickstart'],
     ['deploy/docs/runbook.md', '# Runbook'],
   ])('copies %s when no other file changes, and deletes the copy when the original is deleted', (file, content) => {

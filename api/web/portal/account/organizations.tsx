@@ -3,7 +3,6 @@ import { MEMBER_ROLE_MEANINGS, OPERATOR_ROLE_MEANINGS } from '../../../../shared
 import { type presentAccount, getAccountRoute } from '../../../staff/get-account';
 import { Empty, Panel, Split } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
-import { Records } from '../../design/records';
 import { Facts } from '../../design/text';
 import { ROLE_NAMES } from '../roles';
 import { AccountLayout } from './account-layout';
@@ -30,31 +29,24 @@ function Memberships({ memberships }: Pick<Presented, 'memberships'>): VNode {
     );
   }
   return (
-    <Panel>
-      <Records
-        label="Your organizations"
-        records={memberships.map(({ partnerId, partnerName, role }) => ({
-          key: partnerId,
-          name: <bdi>{partnerName}</bdi>,
-          lines: [
-            <>
-              <strong>{ROLE_NAMES[role]}</strong>: {MEMBER_ROLE_MEANINGS[role]}
-            </>,
-            <span class="num">{partnerId}</span>,
-          ],
-          action: (
-            <div class="tools">
-              <ButtonLink href={`/portal/${partnerId}/live`}>
-                Open<span class="visually-hidden"> {partnerName}</span>
-              </ButtonLink>
-              <ButtonLink href={`/portal/${partnerId}/test`} plain>
-                Test mode<span class="visually-hidden"> of {partnerName}</span>
-              </ButtonLink>
-            </div>
-          ),
-        }))}
-      />
-    </Panel>
+    <>
+      {memberships.map(({ partnerId, partnerName, role }) => (
+        <Panel key={partnerId} title={partnerName}>
+          <p>
+            <strong>{ROLE_NAMES[role]}</strong>: {MEMBER_ROLE_MEANINGS[role]}.
+          </p>
+          <p class="quiet small num">{partnerId}</p>
+          <div class="tools">
+            <ButtonLink href={`/portal/${partnerId}/live`}>
+              Open<span class="visually-hidden"> {partnerName}</span>
+            </ButtonLink>
+            <ButtonLink href={`/portal/${partnerId}/test`} plain>
+              Test mode<span class="visually-hidden"> of {partnerName}</span>
+            </ButtonLink>
+          </div>
+        </Panel>
+      ))}
+    </>
   );
 }
 

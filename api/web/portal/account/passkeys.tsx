@@ -5,10 +5,10 @@ import { PublicError } from '../../../http/public-error';
 import { createPasskeyRoute } from '../../../staff/create-passkey';
 import { deletePasskeyRoute } from '../../../staff/delete-passkey';
 import { startPasskeyRoute } from '../../../staff/start-passkey';
-import { Panel, RelativeTime } from '../../design/app-parts';
+import { Panel, RelativeTime, Split } from '../../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
 import { PasskeyForm } from '../../design/passkey-form';
-import { Facts } from '../../design/text';
+import { Facts, Marks } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import { passkeyResponse } from '../passkey-response';
 import { AccountLayout } from './account-layout';
@@ -48,33 +48,44 @@ function NewPasskey({
       lead="Your browser or password manager keeps it, and MIR stores only its public half."
     >
       <ErrorSummary errors={errors} />
-      <Panel>
-        <div data-without-passkeys>
-          <p>
-            Creating a passkey needs JavaScript, and a browser that supports passkeys. Allow scripts for this site, or
-            set up a <a href="/portal/account/second-factor">second factor</a> instead, which needs neither.
-          </p>
-          <ButtonLink href={SECURITY} plain>
-            Back to security
-          </ButtonLink>
-        </div>
-        <PasskeyForm action={NEW} kind="create" ceremony={ceremony}>
-          <Field
-            name="name"
-            label="Name"
-            hint="So that you recognize it in the list."
-            maxLength={MAX_NAME_LENGTH}
-            value={name}
-            errors={errors}
-          />
-          <Actions>
-            <Button>Create the passkey</Button>
+      <Split>
+        <Panel>
+          <div data-without-passkeys>
+            <p>
+              Creating a passkey needs JavaScript, and a browser that supports passkeys. Allow scripts for this site, or
+              set up a <a href="/portal/account/second-factor">second factor</a> instead, which needs neither.
+            </p>
             <ButtonLink href={SECURITY} plain>
-              Cancel
+              Back to security
             </ButtonLink>
-          </Actions>
-        </PasskeyForm>
-      </Panel>
+          </div>
+          <PasskeyForm action={NEW} kind="create" ceremony={ceremony}>
+            <Field
+              name="name"
+              label="Name"
+              hint="So that you recognize it in the list."
+              maxLength={MAX_NAME_LENGTH}
+              value={name}
+              errors={errors}
+            />
+            <Actions>
+              <Button>Create the passkey</Button>
+              <ButtonLink href={SECURITY} plain>
+                Cancel
+              </ButtonLink>
+            </Actions>
+          </PasskeyForm>
+        </Panel>
+        <Panel title="What it changes">
+          <Marks
+            items={[
+              'You log in with your fingerprint, face or screen lock, instead of the password and the code.',
+              'It works only on this site, so a copy of it can’t ask you for it.',
+              'Your password still works. If you lose the device, log in with it and remove the passkey.',
+            ]}
+          />
+        </Panel>
+      </Split>
     </AccountLayout>
   );
 }

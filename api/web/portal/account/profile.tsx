@@ -1,8 +1,7 @@
 import type { VNode } from 'preact';
 import { updateAccountRoute } from '../../../staff/update-account';
-import { Panel } from '../../design/app-parts';
+import { Panel, Split } from '../../design/app-parts';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Facts } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import { AccountLayout } from './account-layout';
 import { type Account, accountPage } from './account-page';
@@ -30,28 +29,32 @@ function Profile({
       done={errors.length === 0 ? done : undefined}
     >
       <ErrorSummary errors={errors} />
-      <Panel>
-        <Form action={PATH}>
-          <Field
-            name="name"
-            label="Name"
-            hint="Audit logs show a new name within an hour. Earlier entries keep the old one."
-            autocomplete="name"
-            maxLength={MAX_NAME_LENGTH}
-            value={name}
-            errors={errors}
-          />
-          <Actions>
-            <Button>Save the name</Button>
-          </Actions>
-        </Form>
-      </Panel>
-      <Panel title="Email address">
-        <Facts facts={[['Address', account.email]]} />
-        <p class="quiet small">
-          You log in with this address, and it can’t be changed. To use another one, ask to be invited with it.
-        </p>
-      </Panel>
+      <Split>
+        <Panel>
+          <Form action={PATH}>
+            <Field
+              name="name"
+              label="Name"
+              hint="Audit logs show a new name within an hour. Earlier entries keep the old one."
+              autocomplete="name"
+              maxLength={MAX_NAME_LENGTH}
+              value={name}
+              errors={errors}
+            />
+            <Actions>
+              <Button>Save the name</Button>
+            </Actions>
+          </Form>
+        </Panel>
+        <Panel title="Email address">
+          <p>
+            <strong>{account.email}</strong>
+          </p>
+          <p class="quiet small">
+            You log in with this address, and it can’t be changed. To use another one, ask to be invited with it.
+          </p>
+        </Panel>
+      </Split>
     </AccountLayout>
   );
 }

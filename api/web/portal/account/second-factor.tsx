@@ -45,21 +45,27 @@ function SetUp({ account, errors = [] }: Shown): VNode {
       lead="Logins with your password will also need a code from your phone."
     >
       <ErrorSummary errors={errors} />
-      <Panel>
-        <p>
-          You need an authenticator app, such as the one of your password manager. Once you have entered its first code,
-          you’re logged out everywhere, so that each session has passed both.
-        </p>
-        <Form action={PATH}>
-          <Field {...PASSWORD} hint="So that a person at your unlocked computer can’t do this." errors={errors} />
-          <Actions>
-            <Button>Continue</Button>
-            <ButtonLink href={SECURITY} plain>
-              Cancel
-            </ButtonLink>
-          </Actions>
-        </Form>
-      </Panel>
+      <Split>
+        <Panel>
+          <p>You need an authenticator app, such as the one in your password manager. First, confirm that it’s you.</p>
+          <Form action={PATH}>
+            <Field {...PASSWORD} errors={errors} />
+            <Actions>
+              <Button>Continue</Button>
+              <ButtonLink href={SECURITY} plain>
+                Cancel
+              </ButtonLink>
+            </Actions>
+          </Form>
+        </Panel>
+        <Panel title="What happens next">
+          <ol>
+            <li>You scan a QR code with the app, and keep ten backup codes.</li>
+            <li>You enter the code that the app shows.</li>
+            <li>You’re logged out everywhere, so that every session has needed both.</li>
+          </ol>
+        </Panel>
+      </Split>
     </AccountLayout>
   );
 }
@@ -102,7 +108,7 @@ function Scan({ account, created, modules }: Shown & { created: Created; modules
       lead="The QR code and the backup codes are shown only now."
     >
       <Split>
-        <Panel title="1. Scan the code, then enter what the app shows">
+        <Panel title="1. Scan the code with your app">
           <div class="scan">
             <QrCode modules={modules} label="QR code for your authenticator app" />
             <div>
@@ -117,7 +123,6 @@ function Scan({ account, created, modules }: Shown & { created: Created; modules
               </p>
             </div>
           </div>
-          <CodeForm />
         </Panel>
         <Panel title="2. Keep your backup codes">
           <p>Each works once instead of a code, if you lose your phone. Keep them in a safe place, not on the phone.</p>
@@ -130,6 +135,9 @@ function Scan({ account, created, modules }: Shown & { created: Created; modules
           </ul>
         </Panel>
       </Split>
+      <Panel title="3. Enter what the app shows">
+        <CodeForm />
+      </Panel>
     </AccountLayout>
   );
 }
