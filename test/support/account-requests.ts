@@ -20,22 +20,21 @@ interface AccountRequest {
   session: { id: string; cookie: string } | null;
 }
 
-/** Returns one request that succeeds for each page about an account. Each that changes something has its own account. */
+/** Returns one request that succeeds for each page about an account. Each that ends sessions has its own account. */
 export async function accountRequests(h: Harness, { partnerId }: TestPartner): Promise<AccountRequest[]> {
   const { ctx } = h;
-  const account = async () => {
-    const { staffId } = await insertMember(h, partnerId);
+  const start = async (staffId: string) => {
     const started = await ctx.staffAuth.startSession(staffId, undefined);
     const cookie = staffCookie(ctx, started).split(';')[0]!;
     return { staff: started.session, session: { id: started.session.sessionId, cookie } };
   };
-  const withPasskey = async () => {
-    const one = await account();
+  const account = async () => start((await insertMember(h, partnerId)).staffId);
+  const passkeyOf = async ({ staff }: Awaited<ReturnType<typeof account>>) => {
     const authenticator = newAuthenticator(ctx.config.publicUrl);
-    const { challengeId, options } = await passkeyCreation(ctx, one.staff);
+    const { challengeId, options } = await passkeyCreation(ctx, staff);
     const response = authenticator.create(options as Challenge);
-    const passkey = await addPasskey(ctx, one.staff.staffId, { challengeId, response, name: 'Any' });
-    return { ...one, authenticator, passkeyId: passkey!._id };
+    const passkey = await addPasskey(ctx, staff.staffId, { challengeId, response, name: 'Any' });
+    return { authenticator, passkeyId: passkey!._id };
   };
   const withFactor = async () => {
     const one = await account();
@@ -43,19 +42,16 @@ export async function accountRequests(h: Harness, { partnerId }: TestPartner): P
     if (typeof factor === 'string') throw new Error(`no second factor: ${factor}`);
     return { ...one, ...factor };
   };
-  const [reader, keyed, removing, confirming, adding] = [
-    await account(),
-    await withPasskey(),
-    await withPasskey(),
-    await withFactor(),
-    await account(),
-  ];
+  const [reader, confirming] = [await account(), await withFactor()];
+  const [kept, removed] = [await passkeyOf(reader), await passkeyOf(reader)];
   const on = await withFactor();
   await ctx.staffAuth.confirmSecondFactor(on.staff, totp(on.otpauthUri));
-  const creation = await passkeyCreation(ctx, adding.staff);
+  // The library has replaced the session.
+  const { session: withCode } = await start(on.staff.staffId);
+  const creation = await passkeyCreation(ctx, reader.staff);
   const created = newAuthenticator(ctx.config.publicUrl).create(creation.options as Challenge);
   const logIn = await passkeyLogIn(ctx);
-  const signed = keyed.authenticator.sign(logIn.options as Challenge);
+  const signed = kept.authenticator.sign(logIn.options as Challenge);
   const password = { password: PASSWORD };
   const get = (path: string, session: AccountRequest['session'] = reader.session, query = ''): AccountRequest => ({
     route: `GET /portal${path}`,
@@ -82,17 +78,17 @@ export async function accountRequests(h: Harness, { partnerId }: TestPartner): P
     get('/account/security'),
     { ...post('/account/password', reader, () => ({})), needs: BOTH },
     get('/account/second-factor'),
-    { ...post('/account/second-factor', await account(), () => password), needs: BOTH },
+    { ...post('/account/second-factor', reader, () => password), needs: BOTH },
     {
       ...post('/account/second-factor/confirm', confirming, () => ({ code: totp(confirming.otpauthUri) })),
       needs: BOTH,
     },
-    get('/account/second-factor/remove', on.session),
+    get('/account/second-factor/remove', withCode),
     { ...post('/account/second-factor/remove', await account(), () => password), needs: BOTH },
     get('/account/passkeys/new'),
-    post('/account/passkeys/new', adding, () => ({ ...responseOf(creation, created), name: 'Any' })),
-    get('/account/passkeys/remove', keyed.session, `?passkey=${keyed.passkeyId}`),
-    post('/account/passkeys/remove', removing, () => ({ passkey: removing.passkeyId })),
+    post('/account/passkeys/new', reader, () => ({ ...responseOf(creation, created), name: 'Any' })),
+    get('/account/passkeys/remove', reader.session, `?passkey=${kept.passkeyId}`),
+    post('/account/passkeys/remove', reader, () => ({ passkey: removed.passkeyId })),
     get('/account/sessions'),
   ];
 }
