@@ -26,7 +26,7 @@ export async function readLineage(
   const after = readCursor(secrets.cursor, owner, cursor);
   const [above, page] = await Promise.all([
     store.agents.byIds(agent.ancestors),
-    store.agents.children(agent._id, after, limit),
+    store.agents.children(agent, after, limit),
   ]);
   const statusOf = statusesInPathOrder(Date.now());
   const ancestry = [...above, agent].map((one) => presentNode(one, statusOf(one)));

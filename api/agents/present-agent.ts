@@ -29,6 +29,7 @@ export const agentSchema = z
     rootId: z.string(),
     depth: z.int(),
     membershipSource: membershipSourceSchema,
+    hasChildren: z.boolean().describe('Whether the agent has created agents. They may have been revoked since.'),
     authorizer: z
       .string()
       .nullable()
@@ -104,6 +105,7 @@ export function presentAgent(agent: AgentDoc, above: readonly AgentLimits[]): Pr
     rootId: agent.rootId,
     depth: agent.depth,
     membershipSource: agent.membershipSource,
+    hasChildren: agent.childCount > 0,
     authorizer: agent.authorizer ?? agent.owner?.name ?? null,
     owner: agent.owner ?? null,
     expiresAt: agent.expiresAt?.toISOString() ?? null,

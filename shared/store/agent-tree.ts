@@ -3,7 +3,7 @@ import { type AgentStatus, LIVING_STATUSES } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
 import type { KeyedHash } from '../domain/subject';
 import type { AgentDoc } from './agents';
-import { LIST_TIMEOUT_MS, type ListPage, listPage, type Position } from './list-page';
+import { LIST_TIMEOUT_MS } from './list-page';
 import { streamOf } from './stream';
 
 /** Fields that a tree response contains or that determine effective statuses. */
@@ -25,7 +25,7 @@ const TREE_FIELDS = [
   'descendantActivityAt',
   'approvalExpiresAt',
 ] as const;
-const PROJECTION = Object.fromEntries(TREE_FIELDS.map((field) => [field, 1 as const]));
+export const TREE_PROJECTION = Object.fromEntries(TREE_FIELDS.map((field) => [field, 1 as const]));
 export type TreeRow = Pick<AgentDoc, '_id' | (typeof TREE_FIELDS)[number]>;
 
 /** An agent and its descendants. They form one range of the path index, regardless of their status. */
@@ -81,13 +81,7 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
         ...(maxDepth === null ? {} : { depth: { $lte: maxDepth } }),
       };
       const bounds = maxRows === null ? {} : { limit: maxRows, maxTimeMS: LIST_TIMEOUT_MS };
-      return streamOf(model, filter, { projection: PROJECTION, sort: { path: 1 }, batchSize, ...bounds });
-    },
-
-    /** Returns a page of an agent's children, oldest first. */
-    async children(agentId: string, after: Position | null, limit: number): Promise<ListPage<TreeRow>> {
-      const order = { time: 'createdAt', direction: 1, indexed: { parentId: agentId } } as const;
-      return listPage<TreeRow>(model, { ...order, projection: PROJECTION, after, limit });
+      return streamOf(model, filter, { projection: TREE_PROJECTION, sort: { path: 1 }, batchSize, ...bounds });
     },
 
     async anyAlive(subtree: Subtree, session: ClientSession): Promise<boolean> {

@@ -80,10 +80,16 @@ export type AgentChange = Partial<
   >
 >;
 
-/** Filters for an agent list. `below` selects an agent and its descendants. */
+/** The index of siblings. Agents without a parent are siblings, too. */
+export const BY_PARENT = { tenant: 1, parentId: 1, createdAt: -1, _id: -1 } as const;
+
+/** Filters for an agent list. */
 export interface AgentFilter {
   statuses?: readonly AgentStatus[];
   type?: AgentType;
+  /** Selects the direct children of this agent, or the agents without a parent if null. */
+  parentId?: string | null;
+  /** Selects this agent and its descendants. Takes no `parentId`. */
   below?: string;
 }
 
@@ -146,7 +152,7 @@ schema.index({ 'key.prefix': 1 }, { sparse: true });
 schema.index({ 'owner.name': 1, tenant: 1, _id: 1 });
 schema.index({ 'owner.email': 1, tenant: 1, _id: 1 });
 schema.index({ ancestors: 1, createdAt: -1, _id: -1 });
-schema.index({ parentId: 1, createdAt: 1, _id: 1 });
+schema.index(BY_PARENT);
 schema.index({ parentId: 1, status: 1 });
 schema.index({ approvalId: 1 }, { partialFilterExpression: { approvalId: { $type: 'string' } } });
 
@@ -190,12 +196,6 @@ export function agentsStore(connection: Connection) {
       return ids.flatMap((id) => found.get(id) ?? []);
     },
 
-    /** Returns the names of those of the tenant's agents that are in `ids`, by ID. */
-    async namesOf(tenant: Tenant, ids: readonly string[]): Promise<Map<string, string>> {
-      const docs = await model.find({ _id: { $in: [...ids] }, tenant }, { name: 1 }).lean<AgentDoc[]>();
-      return new Map(docs.map(({ _id, name }) => [_id, name]));
-    },
-
     /** Returns the IDs of an agent's descendants, whatever their status. */
     async idsBelow(tenant: Tenant, agentId: string): Promise<string[]> {
       const docs = await model
@@ -216,7 +216,7 @@ export function agentsStore(connection: Connection) {
      */
     async list(
       tenant: Tenant,
-      { statuses, type, below }: AgentFilter,
+      { statuses, type, parentId, below }: AgentFilter,
       after: Position | null,
       limit: number,
       bounds: { maxExamined?: number; pay?: PayForRows } = {},
@@ -224,6 +224,10 @@ export function agentsStore(connection: Connection) {
       const status = statuses ? { status: { $in: [...statuses] } } : {};
       const ofType = type ? { type } : {};
       const query = { time: 'createdAt', after, limit, ...bounds };
+      if (parentId !== undefined) {
+        const filter = statuses || type ? { filter: { ...status, ...ofType } } : {};
+        return listPage<AgentDoc>(model, { ...query, indexed: { tenant, parentId }, ...filter });
+      }
       if (below === undefined) {
         const filter = type ? { filter: ofType } : {};
         return listPage<AgentDoc>(model, { ...query, indexed: { tenant, ...status }, ...filter });

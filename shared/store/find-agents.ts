@@ -55,6 +55,12 @@ export function agentFinders(model: Model<AgentDoc>) {
       return current.length > 0 ? current : find({ revokedKeyRef: ref, tenant }, { revokedKeyRef: 1 }, 1);
     },
 
+    /** Returns the names of those of the tenant's agents that are in `ids`, by ID. */
+    async namesOf(tenant: Tenant, ids: readonly string[]): Promise<Map<string, string>> {
+      const docs = await model.find({ _id: { $in: [...ids] }, tenant }, { name: 1 }).lean<AgentDoc[]>();
+      return new Map(docs.map(({ _id, name }) => [_id, name]));
+    },
+
     /** Returns what the paths of other agents show of these agents. Skips IDs of agents that do not exist. */
     async onPaths(ids: readonly string[]): Promise<Map<string, PathAgent>> {
       const docs = await model

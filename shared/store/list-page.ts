@@ -72,6 +72,8 @@ interface ListQuery {
   routing?: object;
   /** Conditions that the index does not cover. */
   filter?: Record<string, unknown>;
+  /** The index to use, if the list has the opposite direction of the index. */
+  hint?: Readonly<Record<string, 1 | -1>>;
   fromMs?: number | undefined;
   toMs?: number | undefined;
   projection?: Record<string, 1>;
@@ -101,7 +103,10 @@ export function boundsOf({ time, fromMs, toMs }: Pick<ListQuery, 'time' | 'fromM
  * condition for both would make the server examine every row with that time again, and a batch stores thousands of
  * events with the same time.
  */
-function rangesAfter(query: ListQuery, after: Position | null): Record<string, unknown>[] {
+export function rangesAfter(
+  query: Pick<ListQuery, 'time' | 'direction' | 'fromMs' | 'toMs'>,
+  after: Position | null,
+): Record<string, unknown>[] {
   if (!after) return [boundsOf(query)];
   const { time, direction = -1, fromMs = -Infinity, toMs = Infinity } = query;
   const at = new Date(after.atMs);
@@ -132,7 +137,7 @@ async function scan<Row>(
 ): Promise<Scanned<Row>> {
   const { time, direction = -1, indexed, routing, filter, projection } = query;
   const sort = { [time]: direction, _id: direction };
-  const options = { hint: indexKeyOf(query), maxTimeMS: LIST_TIMEOUT_MS };
+  const options = { hint: query.hint ?? indexKeyOf(query), maxTimeMS: LIST_TIMEOUT_MS };
   const match = { ...indexed, ...routing, ...range };
   if (!filter) {
     const rows = await collection

@@ -2,6 +2,7 @@ import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { withDeadline } from '../concurrency/deadline';
 import { accessTokensStore } from './access-tokens';
 import { agentLifetimeQueries } from './agent-lifetimes';
+import { agentSiblingQueries } from './agent-siblings';
 import { agentTreeQueries } from './agent-tree';
 import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
@@ -72,6 +73,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
     agents: {
       ...agents,
       ...agentTreeQueries(agents.model),
+      ...agentSiblingQueries(agents.model),
       ...agentFinders(agents.model),
       ...agentLifetimeQueries(agents.model),
     },

@@ -14,7 +14,7 @@ export interface GrownAgent {
   path: string;
 }
 
-const INSERT_BATCH = 5_000;
+const INSERT_BATCH = 1_000;
 const MAX_DEPTH = 8;
 /** Child counts, used in rotation to create both chains and wide levels. */
 const FAN_OUTS = [3, 1, 9, 1, 2, 0, 3];

@@ -42,6 +42,7 @@ export function portalRequests(
     needs,
     { fields },
   ];
+  const of = ({ agentId }: { agentId: string }): string => `?agent=${agentId}`;
   return [
     get('', '', BOTH),
     get('/keys'),
@@ -75,8 +76,15 @@ export function portalRequests(
     get('/members/change', `?member=${memberId}`),
     post('/members/change', { member: memberId, role: 'DEVELOPER', action: 'change' }),
     get('/agents'),
-    post('/agents', { name: 'Any' }, STORE),
+    post('/agents', { by: 'name', text: 'Any' }, STORE),
+    get('/agents/rows', `?parent=${parent.agentId}`),
     get('/agents/view', `?agent=${parent.agentId}`),
+    get('/agents/change', of(agents.patched)),
+    post('/agents/change', { agent: agents.patched.agentId, name: 'Another name', reason: 'Any' }),
+    get('/agents/key', of(agents.rotated)),
+    post('/agents/key', { agent: agents.rotated.agentId, reason: 'Any' }),
+    get('/agents/suspend', of(agents.active)),
+    post('/agents/suspend', { agent: agents.active.agentId, reason: 'Any', action: 'suspend' }),
     get('/agents/stop', `?agent=${parent.agentId}`),
     post('/agents/stop', { agent: stopped.agentId, name: stopped.doc.name, reason: 'Any', action: 'revoke' }),
     get('/agents/report', `?kill=${ids.cascade}`),

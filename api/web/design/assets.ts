@@ -5,7 +5,7 @@ import { fontFaces, fonts } from './fonts';
 import { passkeyScript, script } from './scripts';
 
 /** The files in `styles/`, in cascade order. */
-const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app', 'people'];
+const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app', 'tree', 'people', 'print'];
 
 const styleOf = (name: string): string => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8');
 

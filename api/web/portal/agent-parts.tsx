@@ -14,6 +14,11 @@ const STATES: Record<AgentStatus, { kind: StateKind; text: string }> = {
   EXPIRED: { kind: 'ended', text: 'Expired' },
 };
 
+/** Returns the word for a status. */
+export function statusText(status: AgentStatus): string {
+  return STATES[status].text;
+}
+
 /** An agent's effective status. */
 export function AgentState({ status }: { status: AgentStatus }): VNode {
   const { kind, text } = STATES[status];

@@ -24,7 +24,7 @@ export interface Member {
   key: PresentedKey;
   /** Path of the overview. Paths of the other pages begin with it. */
   base: string;
-  /** Number of agents that await approval, up to 99. 0 for partners without agents. */
+  /** Number of agents that await approval, up to 99. 0 for partners without agents, and on parts of pages. */
   pendingApprovals: number;
 }
 
@@ -47,6 +47,8 @@ export interface MemberPage {
   urgent?: true;
   /** Where a form that was posted too late is filled in again, if not at `path`. `sent` contains query and form. */
   formPath?: string | ((sent: Fields) => string);
+  /** Returns a part of a page. Reads nothing for the navigation. */
+  isPart?: true;
   handle: (call: MemberCall) => Promise<PageResponse> | PageResponse;
 }
 
@@ -66,7 +68,7 @@ function nextOf(
   return named && more.length === 0 && ID.test(named[1] ?? '') ? `${path}?${named[0]}=${named[1]}` : formPath;
 }
 
-async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
+async function memberOf({ ctx, staff, params }: StaffCall, isPart: boolean): Promise<Member> {
   const { partnerId, env } = params as { partnerId: PartnerId; env: string };
   if ((env !== 'live' && env !== 'test') || partnerId.startsWith(OPERATORS)) throw NOT_FOUND;
   const [found, partner] = await Promise.all([
@@ -75,10 +77,10 @@ async function memberOf({ ctx, staff, params }: StaffCall): Promise<Member> {
   ]);
   if (!found || !partner) throw NOT_FOUND;
   const role = found.role as MemberRole;
-  const hasAgents = partner.plan === 'ENTERPRISE';
+  const countsApprovals = partner.plan === 'ENTERPRISE' && !isPart;
   const [key, pending] = await Promise.all([
     memberKeyOf(ctx, staff, { partnerId, env }),
-    hasAgents
+    countsApprovals
       ? ctx.store.agents.countOf(tenantOf(partnerId, env), ['PENDING_APPROVAL'], MAX_COUNTED_APPROVALS)
       : { count: 0 },
   ]);
@@ -106,12 +108,12 @@ export function confirmFirst({ base }: Pick<Member, 'base'>, path: string): { re
  * partners exist, and a member whose role lacks the scope gets 403. List it in `api/web/portal/pages.ts`.
  */
 export function memberPage(definition: MemberPage): Page & { scope: Scope } {
-  const { method, path, formPath, scope, recentLogIn, urgent, handle } = definition;
+  const { method, path, formPath, scope, recentLogIn, urgent, isPart, handle } = definition;
   const page = staffPage({
     method,
     path: `/portal/:partnerId/:env${path}`,
     handle: async (call) => {
-      const member = await memberOf(call);
+      const member = await memberOf(call, isPart === true);
       if (!member.scopes.includes(scope)) {
         throw new PublicError(
           'SCOPE_MISSING',

@@ -1,7 +1,10 @@
-import { agentPage, agentsPage, findAgentsPage } from './agents';
 import { approvalsPage } from './approvals';
 import { auditPage, filterAudit } from './audit';
 import { createReceiver, deleteReceiver, deleteReceiverPage, newReceiverPage } from './change-receivers';
+import { replaceAgentKey, replaceAgentKeyPage } from './agent-key';
+import { agentPage } from './agent-page';
+import { agentRowsPage, agentsPage, findAgentsPage } from './agents';
+import { changeAgent, changeAgentPage } from './change-agent';
 import { createWebhookPage, deleteWebhook, deleteWebhookPage, newWebhookPage } from './change-webhooks';
 import { confirmLogIn, confirmLogInPage } from './confirm';
 import { approvalPage, decideApproval } from './decide-approval';
@@ -25,6 +28,7 @@ import { rejectionsPage } from './rejections';
 import { requestsPage } from './requests';
 import { killProgressPage, killReportPage, stopAgent, stopAgentPage } from './stop-agent';
 import { exportUsage, usagePage } from './usage';
+import { suspendAgent, suspendAgentPage } from './suspend-agent';
 import { findUser, usersPage } from './users';
 import { verifyAuditPage } from './verify-audit';
 import { resendDelivery, testWebhook, webhookPage, webhooksPage } from './webhooks';
@@ -58,7 +62,14 @@ export const MEMBER_PAGES = [
   erasurePage,
   agentsPage,
   findAgentsPage,
+  agentRowsPage,
   agentPage,
+  changeAgentPage,
+  changeAgent,
+  replaceAgentKeyPage,
+  replaceAgentKey,
+  suspendAgentPage,
+  suspendAgent,
   stopAgentPage,
   stopAgent,
   killReportPage,

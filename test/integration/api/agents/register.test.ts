@@ -35,6 +35,7 @@ describe('POST /v1/agents', () => {
       parentId: null,
       rootId: agent.agentId,
       depth: 0,
+      hasChildren: false,
       membershipSource: 'REGISTERED',
       authorizer: 'Ada, operations',
       owner: null,

@@ -29,7 +29,7 @@ describe('the pages about agents', () => {
   it('find an agent by its name and show its path', async () => {
     const { root, child } = await tree();
     const { browser } = await loggedInAs('VIEWER');
-    const found = await browser.submit(await browser.get(`${baseOf(partner)}/agents`), { name: 'Orders b' });
+    const found = await browser.submit(await browser.get(`${baseOf(partner)}/agents`), { text: 'Orders b' });
     expect(found.html).toContain(`/agents/view?agent=${child}`);
     const page = await browser.get(`${baseOf(partner)}/agents/view?agent=${child}`);
     expect(page.html).toContain(`/agents/view?agent=${root}`);

@@ -76,9 +76,16 @@ interface Plan {
   found: number;
 }
 
+/** Returns the stages that read rows. Servers may count what a group returns as one row. */
+function readingStages(pipeline: Record<string, unknown>[]): Record<string, unknown>[] {
+  const group = pipeline.findIndex((stage) => '$group' in stage);
+  return group === -1 ? pipeline : pipeline.slice(0, group);
+}
+
 async function explain({ collection: name, method, query, options }: Sent): Promise<Plan> {
   const collection = store.connection.collection(name);
-  const cursor = method === 'aggregate' ? collection.aggregate(query, options) : collection.find(query, options);
+  const cursor =
+    method === 'aggregate' ? collection.aggregate(readingStages(query), options) : collection.find(query, options);
   const plan = await cursor.explain('executionStats');
   const stats = (plan['stages']?.[0]?.$cursor ?? plan) as {
     queryPlanner: { winningPlan: unknown };
@@ -113,6 +120,9 @@ const about = (filter: Parameters<Store['audit']['list']>[1]): ReadPage => {
 };
 const agents = (filter: () => Parameters<Store['agents']['list']>[1]): ReadPage => {
   return (after) => store.agents.list(tenant, filter(), after, PAGE_SIZE);
+};
+const siblings = (parentIdOf: () => string | null): ReadPage => {
+  return async (after) => (await store.agents.siblings(tenant, parentIdOf(), after, PAGE_SIZE)).page;
 };
 const receipts = (filter: Partial<Parameters<Store['receipts']['list']>[1]>): ReadPage => {
   const whole = { fromMs: 0, withFailures: false, ...filter };
@@ -163,7 +173,10 @@ const PAGES: [what: string, read: ReadPage][] = [
   ['agents by type and status', agents(() => ({ type: 'AI_AGENT', statuses: ['SUSPENDED'] }))],
   ['descendants', agents(() => ({ below: root.agentId }))],
   ['descendants by type', agents(() => ({ below: root.agentId, type: 'AI_AGENT' }))],
-  ['children', (after) => store.agents.children(wide, after, PAGE_SIZE)],
+  ['children', (after) => store.agents.children({ _id: wide, tenant }, after, PAGE_SIZE)],
+  ['siblings', siblings(() => wide)],
+  ['agents without a parent', siblings(() => null)],
+  ['siblings by status', agents(() => ({ parentId: wide, statuses: ['SUSPENDED'] }))],
   ['deliveries', (after) => store.deliveries.list(tenant, 'whk_1', { fromMs: 0 }, after, PAGE_SIZE)],
   [
     'deliveries by status',
