@@ -67,14 +67,24 @@ async function sweepChunks(link: RedisLink, keys: RedisKeys, chunks: AcceptedChu
   return failed.length + abandoned.length;
 }
 
-/** Returns whether any chunk received up to `throughMs` is open. */
-export async function hasOpenChunks(
+/** Returns the number of open chunks that were received up to `throughMs`. */
+export async function countOpenChunks(
   { client }: RedisLink,
   keys: RedisKeys,
   tenant: Tenant,
   throughMs: number,
+): Promise<number> {
+  return client.zcount(keys.openChunks(tenant), 0, throughMs);
+}
+
+/** Returns whether any chunk received up to `throughMs` is open. */
+export async function hasOpenChunks(
+  link: RedisLink,
+  keys: RedisKeys,
+  tenant: Tenant,
+  throughMs: number,
 ): Promise<boolean> {
-  return (await client.zcount(keys.openChunks(tenant), 0, throughMs)) > 0;
+  return (await countOpenChunks(link, keys, tenant, throughMs)) > 0;
 }
 
 /**

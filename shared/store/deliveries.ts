@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Tenant, UserRef } from '../domain/ids';
 import type { ReceiverFormat } from '../domain/receiver';
 import { type EndpointRef, MAX_OPEN_DELIVERIES, type MessageType } from '../domain/webhook';
-import { type ListPage, listPage, type Position } from './list-page';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, type Position } from './list-page';
 
 /** One attempt to send a message. Contains no part of the response except for its status. */
 export interface Attempt {
@@ -181,6 +181,12 @@ export function deliveriesStore(connection: Connection) {
       const found = new Set(full.map(({ _id }) => _id ?? undefined));
       fullEndpoints.set(key, found);
       return found;
+    },
+
+    /** Counts the unfinished deliveries to an endpoint, up to `MAX_OPEN_DELIVERIES`. */
+    async countUnfinished(tenant: Tenant, endpointId: EndpointRef): Promise<number> {
+      const filter = { ...to(tenant, endpointId), status: { $in: UNFINISHED } };
+      return model.countDocuments(filter, { limit: MAX_OPEN_DELIVERIES, maxTimeMS: LIST_TIMEOUT_MS });
     },
 
     /** Returns when the oldest push was created that no receiver has acknowledged, or null if there is none. */

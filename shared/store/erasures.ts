@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant, UserRef } from '../domain/ids';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, type Position } from './list-page';
 import { tenantRouting } from './routing';
 
 /**
@@ -24,6 +25,9 @@ export interface ErasureDoc {
 /** An erasure is scheduled less than this ahead. */
 const MAX_LOOK_AHEAD_MS = 60_000;
 
+/** Maximum number of erasures that are counted. */
+export const MAX_COUNTED_ERASURES = 10_000;
+
 export type DueErasure = Pick<ErasureDoc, '_id' | 'tenant' | 'nextLookAt'>;
 
 const schema = new Schema<ErasureDoc>(
@@ -41,6 +45,7 @@ const schema = new Schema<ErasureDoc>(
   { collection: 'erasures', versionKey: false, strict: 'throw' },
 );
 schema.index({ status: 1, nextLookAt: 1 });
+schema.index({ status: 1, erasedAt: 1, _id: 1 });
 schema.index({ tenant: 1, status: 1 });
 schema.index({ tenant: 1, erasedAt: -1 });
 schema.index({ expireAt: 1 }, { expireAfterSeconds: 0, partialFilterExpression: { status: 'DONE' } });
@@ -66,6 +71,19 @@ export function erasuresStore(connection: Connection) {
 
     async byId(receiptId: string): Promise<ErasureDoc | null> {
       return model.findById(receiptId).lean<ErasureDoc>();
+    },
+
+    /** Returns a page of the erasures of all tenants: running ones oldest first, and others newest first. */
+    async list(status: ErasureDoc['status'], after: Position | null, limit: number): Promise<ListPage<ErasureDoc>> {
+      const isRunning = status === 'RUNNING';
+      const order = isRunning ? { direction: 1 as const } : { direction: -1 as const, backwards: true };
+      return listPage<ErasureDoc>(model, { time: 'erasedAt', ...order, indexed: { status }, after, limit });
+    },
+
+    /** Counts the erasures of all tenants, up to `MAX_COUNTED_ERASURES`. With `before`, only those requested before it. */
+    async count(status: ErasureDoc['status'], before?: Date): Promise<number> {
+      const filter = { status, ...(before && { erasedAt: { $lt: before } }) };
+      return model.countDocuments(filter, { limit: MAX_COUNTED_ERASURES, maxTimeMS: LIST_TIMEOUT_MS });
     },
 
     /**

@@ -71,6 +71,8 @@ const submittedBelow = (tenant: Tenant, agentId: string | undefined) =>
         ],
       };
 
+const BY_USER = { tenant: 1, userRef: 1, receivedAt: -1, _id: -1 } as const;
+
 const schema = new Schema<EventDoc>(
   {
     _id: String,
@@ -90,7 +92,7 @@ const schema = new Schema<EventDoc>(
   { collection: 'events', versionKey: false, strict: 'throw', minimize: false },
 );
 schema.index({ tenant: 1, receivedAt: -1, _id: -1 });
-schema.index({ tenant: 1, userRef: 1, receivedAt: -1, _id: -1 });
+schema.index(BY_USER);
 schema.index({ tenant: 1, eventType: 1, receivedAt: -1, _id: -1 });
 schema.index(
   { tenant: 1, agentId: 1, receivedAt: -1, _id: -1 },
@@ -152,6 +154,12 @@ export function eventsStore(connection: Connection) {
       if (page.length === 0) return 0;
       const ids = page.map(({ _id }) => _id);
       return (await model.deleteMany({ _id: { $in: ids }, ...routing([tenant]) }, { session })).deletedCount;
+    },
+
+    /** Counts a user's events received up to a time, up to `limit`. */
+    async countThrough(tenant: Tenant, userRef: UserRef, through: Date, limit: number): Promise<number> {
+      const filter = { tenant, userRef, receivedAt: { $lte: through } };
+      return model.countDocuments(filter, { limit, hint: BY_USER, maxTimeMS: LIST_TIMEOUT_MS });
     },
 
     /** Returns when the user's newest event was received, or null if the user has no events. */

@@ -63,6 +63,8 @@ interface ListQuery {
   time: string;
   /** 1 for oldest first. Default: newest first. */
   direction?: 1 | -1;
+  /** The index is in the opposite order, so that one index serves a list in both orders. */
+  backwards?: boolean;
   /**
    * Conditions on the fields that precede the time in an index. The index must consist of these fields, the time and
    * the ID, in this order. Keys that are undefined are not allowed.
@@ -85,9 +87,15 @@ interface ListQuery {
 }
 
 /** Returns the key of the index that serves a list. Also used as a hint, so that no planner chooses another index. */
-export function indexKeyOf({ indexed, time, direction = -1 }: Pick<ListQuery, 'indexed' | 'time' | 'direction'>) {
+export function indexKeyOf({
+  indexed,
+  time,
+  direction = -1,
+  backwards = false,
+}: Pick<ListQuery, 'indexed' | 'time' | 'direction' | 'backwards'>) {
   const equal = Object.keys(indexed).map((field) => [field, 1] as const);
-  return Object.fromEntries([...equal, [time, direction], ['_id', direction]]) as Record<string, 1 | -1>;
+  const order = backwards ? -direction : direction;
+  return Object.fromEntries([...equal, [time, order], ['_id', order]]) as Record<string, 1 | -1>;
 }
 
 /** Returns the condition on the time, or no condition if the list is unbounded. */

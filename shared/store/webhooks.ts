@@ -2,6 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant } from '../domain/ids';
 import type { ReceiverFormat } from '../domain/receiver';
 import { LINK_WEBHOOK_TYPES, MAX_WEBHOOKS_PER_TENANT, type WebhookType, webhookIdOf } from '../domain/webhook';
+import { type ListPage, listPage, type Position } from './list-page';
 
 /** A webhook endpoint or a receiver, with the encrypted secrets that sign its messages. */
 export interface WebhookDoc {
@@ -72,8 +73,8 @@ schema.index(
   { unique: true, partialFilterExpression: { receiverSlot: { $exists: true } } },
 );
 schema.index({ 'recovery.until': 1 }, { partialFilterExpression: { 'recovery.until': { $exists: true } } });
-schema.index({ failingSince: 1 }, { partialFilterExpression: { failingSince: { $exists: true } } });
-schema.index({ disabledAt: 1 }, { partialFilterExpression: { disabledAt: { $exists: true } } });
+schema.index({ failingSince: 1, _id: 1 }, { partialFilterExpression: { failingSince: { $exists: true } } });
+schema.index({ disabledAt: 1, _id: 1 }, { partialFilterExpression: { disabledAt: { $exists: true } } });
 
 /** Maximum number of disabled endpoints that are counted. */
 const MAX_COUNTED = 10_000;
@@ -175,6 +176,21 @@ export function webhooksStore(connection: Connection) {
     /** Ends a recovery, unless a later request extended it. */
     async endRecovery({ _id, recovery }: WebhookDoc): Promise<void> {
       await model.updateOne({ _id, 'recovery.until': recovery!.until }, { $unset: { recovery: 1 } });
+    },
+
+    /**
+     * Returns a page of the webhook endpoints of all tenants, without receivers: those that fail, longest first, or those
+     * that are disabled, most recently disabled first.
+     */
+    async list(state: 'FAILING' | 'DISABLED', after: Position | null, limit: number): Promise<ListPage<WebhookDoc>> {
+      // The condition on the time makes the server use the partial index.
+      const page = { indexed: {}, fromMs: 0, after, limit };
+      const filter = { format: { $exists: false } };
+      if (state === 'DISABLED') {
+        return listPage<WebhookDoc>(model, { ...page, time: 'disabledAt', backwards: true, filter });
+      }
+      const enabled = { ...filter, disabledAt: { $exists: false } };
+      return listPage<WebhookDoc>(model, { ...page, time: 'failingSince', direction: 1, filter: enabled });
     },
 
     /** Counts the enabled webhook endpoints, without receivers, at which every attempt has failed since `since` or longer. */

@@ -103,6 +103,12 @@ export async function insertRows(
       return { _id: idOf(kind, own, n), tenant: own, status, ...times };
     });
   await insert(store.erasures.model, outbox('ers', 'RUNNING'));
+  await insert(store.erasures.model, outbox('erd', 'DONE'));
+  const endpoint = (n: number) => ({ _id: idOf('whk', own, n), tenant: own, createdAt: at(n) });
+  await insert(
+    store.webhooks.model,
+    numbers.map((n) => ({ ...endpoint(n), ...(n % 2 === 0 ? { failingSince: at(n) } : { disabledAt: at(n) }) })),
+  );
   await insert(store.deliveries.model, outbox('dlv', 'OPEN'));
   await insert(store.cacheOutbox.model, outbox('ref', 'OPEN'));
   await insert(

@@ -182,6 +182,10 @@ const PAGES: [what: string, read: ReadPage][] = [
     'deliveries by status',
     (after) => store.deliveries.list(tenant, 'whk_1', { status: 'FAILED', fromMs: 0 }, after, PAGE_SIZE),
   ],
+  ['running erasures of all tenants', (after) => store.erasures.list('RUNNING', after, PAGE_SIZE)],
+  ['finished erasures of all tenants', (after) => store.erasures.list('DONE', after, PAGE_SIZE)],
+  ['failing webhook endpoints of all tenants', (after) => store.webhooks.list('FAILING', after, PAGE_SIZE)],
+  ['disabled webhook endpoints of all tenants', (after) => store.webhooks.list('DISABLED', after, PAGE_SIZE)],
   ['applications', (after) => store.applications.list(null, after, PAGE_SIZE)],
   ['applications by status', (after) => store.applications.list('PENDING', after, PAGE_SIZE)],
   ['partners', (after) => store.partners.list(after, PAGE_SIZE)],
@@ -273,12 +277,14 @@ describe('query plans of lists', () => {
       'applications',
       'audit',
       'deliveries',
+      'erasures',
       'events',
       'memberInvitations',
       'members',
       'partners',
       'receipts',
       'rejectedEvents',
+      'webhooks',
     ]);
   });
 });
