@@ -97,6 +97,19 @@ const onFull = (): Error =>
 const perProcess = createSemaphore({ maxAtOnce: MAX_CONCURRENT_CALLS, maxWaiting: 0, onFull });
 const perChain = createSemaphore({ maxAtOnce: MAX_CONCURRENT_CALLS_PER_CHAIN, maxWaiting: 0, onFull });
 
+/**
+ * Verifies a part of a chain as `verdictOfAudit` does, while few others verify chains in this process. Throws OVERLOADED
+ * (503) at the limits.
+ */
+export async function verdictInTurn(
+  deps: Deps,
+  chain: AuditChain,
+  query: { limit?: number; cursor?: string | undefined },
+  charge: Charge = FREE,
+): Promise<PresentedVerdict> {
+  return perChain.run(() => perProcess.run(() => verdictOfAudit(deps, chain, query, charge)), chain);
+}
+
 export const verifyAuditRoute = route({
   operationId: 'verifyAuditChain',
   method: 'GET',
@@ -124,8 +137,8 @@ export const verifyAuditRoute = route({
     },
   },
   problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, caller: { tenant, charge }, query }) => {
-    const verify = (): Promise<PresentedVerdict> => verdictOfAudit(ctx, tenant, query, charge);
-    return { status: 200, body: await perChain.run(() => perProcess.run(verify), tenant) };
-  },
+  handle: async ({ ctx, caller: { tenant, charge }, query }) => ({
+    status: 200,
+    body: await verdictInTurn(ctx, tenant, query, charge),
+  }),
 });

@@ -1,12 +1,37 @@
 import { z } from 'zod';
 import { ownerOf } from '../../shared/concurrency/long-work';
+import type { Tenant } from '../../shared/domain/ids';
 import { DELIVERY_RETENTION_DAYS, DELIVERY_RETENTION_MS, endpointRefOf } from '../../shared/domain/webhook';
 import { openStatusOf } from '../../shared/store/deliveries';
+import type { WebhookDoc } from '../../shared/store/webhooks';
+import type { ApiContext } from '../context';
 import { pageQuery, pageSchema, presentPage, readCursor, requestedRows } from '../http/paging';
 import { route } from '../http/route';
 import { idParams } from '../http/schemas';
 import { DELIVERY_STATUSES, deliverySchema, presentDelivery } from './delivery-schemas';
 import { findWebhook } from './find-webhook';
+
+interface DeliveryQuery {
+  status?: (typeof DELIVERY_STATUSES)[number] | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+/** Returns a page of an endpoint's deliveries, newest first. */
+export async function pageOfDeliveries(
+  { store, secrets }: Pick<ApiContext, 'store' | 'secrets'>,
+  tenant: Tenant,
+  { _id }: Pick<WebhookDoc, '_id'>,
+  { status: shown, limit, cursor }: DeliveryQuery,
+): Promise<{ data: z.input<typeof deliverySchema>[]; nextCursor: string | null }> {
+  const endpointId = endpointRefOf(tenant, _id);
+  const cursorOwner = `${tenant}|deliveries|${_id}|${shown ?? ''}`;
+  const after = readCursor(secrets.cursor, cursorOwner, cursor);
+  const status = shown === 'PENDING' ? openStatusOf(endpointId) : shown;
+  const fromMs = Date.now() - DELIVERY_RETENTION_MS;
+  const page = await store.deliveries.list(tenant, endpointId, { status, fromMs }, after, limit);
+  return presentPage(secrets.cursor, cursorOwner, page, presentDelivery);
+}
 
 export const listDeliveriesRoute = route({
   operationId: 'listWebhookDeliveries',
@@ -31,17 +56,9 @@ export const listDeliveriesRoute = route({
   answers: { 200: { description: 'A page of deliveries', schema: pageSchema('WebhookDeliveryPage', deliverySchema) } },
   problems: ['NOT_FOUND'],
   handle: async ({ ctx, caller: { tenant, admission }, params, query }) => {
-    const { store, secrets, longWork } = ctx;
-    const { _id } = await findWebhook(ctx, tenant, params.id);
-    const endpointId = endpointRefOf(tenant, _id);
-    const cursorOwner = `${tenant}|deliveries|${_id}|${query.status ?? ''}`;
-    const after = readCursor(secrets.cursor, cursorOwner, query.cursor);
-    const status = query.status === 'PENDING' ? openStatusOf(endpointId) : query.status;
-    const fromMs = Date.now() - DELIVERY_RETENTION_MS;
+    const webhook = await findWebhook(ctx, tenant, params.id);
     const reader = ownerOf(tenant, admission.credential.agent?.agentId ?? null);
-    const page = await longWork.list(reader, () =>
-      store.deliveries.list(tenant, endpointId, { status, fromMs }, after, query.limit),
-    );
-    return { status: 200, body: presentPage(secrets.cursor, cursorOwner, page, presentDelivery) };
+    const body = await ctx.longWork.list(reader, () => pageOfDeliveries(ctx, tenant, webhook, query));
+    return { status: 200, body };
   },
 });

@@ -1,13 +1,13 @@
 import { type Command, Option } from 'commander';
-import { type Env, tenantOf } from '../../shared/domain/ids';
+import type { Env } from '../../shared/domain/ids';
 import type { ChainPosition } from '../../shared/domain/audit-chain';
 import type { AuditChain } from '../../shared/store/audit';
 import { type AuditQuery, auditFilterSchema, exportOfAudit, pageOfAudit } from '../../api/audit/list-audit';
+import { readChain } from '../../api/audit/read-chain';
 import { ACTOR_KINDS, type PresentedEntry } from '../../api/audit/present-entry';
 import { type PresentedVerdict, verdictOfAudit } from '../../api/audit/verify-audit';
 import { validate } from '../../api/http/validate';
 
-import { readPartner } from '../../api/partners/get-partner';
 import { operate, paged } from './command';
 import type { Shell } from './shell';
 import type { CliContext } from './open';
@@ -76,7 +76,7 @@ async function chainOf(
 ): Promise<AuditChain> {
   if (registry) return 'registry';
   if (partner === undefined) command.error('error: specify --partner <partnerId> or --registry');
-  return tenantOf((await readPartner(ctx, partner))._id, env);
+  return (await readChain(ctx, partner, env)).chain;
 }
 
 const filtersOf = ({ action, target, actor, cascadeId, requestId, from, to }: AuditQuery): AuditQuery =>
