@@ -1,6 +1,8 @@
 import { newId, partnerOf } from '../../shared/domain/ids';
-import type { AuditChain, AuditDoc, NewAuditEntry } from '../../shared/store/audit';
+import { CHAIN_START, sealAfter } from '../../shared/domain/audit-chain';
+import { type AuditChain, type AuditDoc, contentOf, type NewAuditEntry } from '../../shared/store/audit';
 import type { Store } from '../../shared/store/store';
+import { rawCollection } from './raw-collection';
 import { sealChain } from '../../workers/audit/seal-chain';
 
 /** Returns a new audit entry for a chain. */
@@ -41,6 +43,22 @@ export async function sealAll(store: Store, chain: AuditChain): Promise<void> {
   while ((await store.audit.countUnsealed(chain)) > 0) {
     await sealChain(store, chain, { signal, onSealed: () => undefined });
   }
+}
+
+/** Writes many sealed entries of a chain that is still empty, without a worker. */
+export async function insertSealed(store: Store, chain: AuditChain, count: number): Promise<void> {
+  const firstMs = Date.now() - count;
+  let position = CHAIN_START;
+  const docs = Array.from({ length: count }, (_, n): AuditDoc => {
+    const doc: AuditDoc = { ...anEntry(chain, { at: new Date(firstMs + n) }), sealed: true };
+    const seal = sealAfter(position, contentOf(doc));
+    position = seal;
+    return { ...doc, ...seal };
+  });
+  const sealedThrough = docs.at(-1)!.at;
+  const { seq, hash } = position;
+  await rawCollection(store.audit.model).insertMany(docs.map((doc) => ({ ...doc })));
+  await rawCollection(store.auditHeads.model).insertMany([{ _id: chain, seq, hash, sealedThrough }]);
 }
 
 /** Returns the sealed entries of a chain in sequence order. */

@@ -1,7 +1,9 @@
 import { submittedApplication } from './applications';
+import { tenantOf } from '../../shared/domain/ids';
 import type { Harness } from './harness';
 import { auditOf } from './partners';
 import { deadLetters } from './route-fixtures';
+import { insertDoneErasure, insertEndpoint } from './records';
 import type { StoreRole } from './store-role';
 
 type Fields = Record<string, string>;
@@ -57,6 +59,17 @@ async function deadLetter(
   return { params: { id }, fields: fieldsOf(id), wasDone };
 }
 
+async function doneErasure(h: Harness): Promise<SentToConsole> {
+  const { partnerId } = await h.partner();
+  return { params: { id: (await insertDoneErasure(h, tenantOf(partnerId, 'live')))._id } };
+}
+
+async function endpoint(h: Harness): Promise<SentToConsole> {
+  const { partnerId } = await h.partner();
+  const { _id } = await insertEndpoint(h, { partnerId }, { failingSince: new Date() });
+  return { params: { partnerId, env: 'live', webhookId: _id } };
+}
+
 /** One request that succeeds for each page of the console. */
 export const CONSOLE_REQUESTS: readonly ConsoleRequest[] = [
   { route: 'GET /console', needs: STORE, prepare: () => ({}) },
@@ -88,6 +101,15 @@ export const CONSOLE_REQUESTS: readonly ConsoleRequest[] = [
     needs: BOTH,
     prepare: (h) => deadLetter(h, 'dropped', (id) => ({ reason: 'Cannot be fixed', typed: id.slice(-6) })),
   },
+  { route: 'GET /console/audit', needs: STORE, prepare: () => ({}) },
+  { route: 'POST /console/audit', needs: STORE, prepare: () => ({ fields: { actor: 'SYSTEM' } }) },
+  { route: 'GET /console/audit/verify', needs: STORE, prepare: () => ({}) },
+  { route: 'GET /console/audit/verify/step', needs: STORE, prepare: () => ({}) },
+  { route: 'GET /console/erasures', needs: STORE, prepare: () => ({}) },
+  { route: 'GET /console/erasures/:id', needs: STORE, prepare: doneErasure },
+  { route: 'GET /console/erasures/:id/live', needs: STORE, prepare: doneErasure },
+  { route: 'GET /console/webhooks', needs: STORE, prepare: () => ({}) },
+  { route: 'GET /console/webhooks/:partnerId/:env/:webhookId', needs: STORE, prepare: endpoint },
 ];
 
 /** Returns the paths that the queues page requests, below its base. */

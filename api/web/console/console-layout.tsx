@@ -11,6 +11,8 @@ interface ConsoleLayoutProps {
   operator: ConsoleOperator;
   lead?: ComponentChildren;
   aside?: ComponentChildren;
+  /** Reloads the page after this time if scripts are off. */
+  reloadSeconds?: number;
   children: ComponentChildren;
 }
 
@@ -30,6 +32,14 @@ export function ConsoleLayout({ operator: { pendingApplications }, ...page }: Co
         { href: '/console/health', text: 'Health' },
         { href: '/console/queues', text: 'Queues' },
         { href: '/console/dead-letters', text: 'Dead letters' },
+      ],
+    },
+    {
+      heading: 'Records',
+      items: [
+        { href: '/console/audit', text: 'Audit log' },
+        { href: '/console/erasures', text: 'Erasures' },
+        { href: '/console/webhooks', text: 'Webhooks' },
       ],
     },
     {

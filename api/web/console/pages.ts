@@ -5,7 +5,13 @@ import { drop, dropPage, replayDeadLetter, replayDeadLetters } from './change-de
 import { deadLetterPage } from './dead-letter-page';
 import { deadLettersPage } from './dead-letters-page';
 import { healthPage } from './health-page';
+import { auditPage, filterAuditPage } from './audit-page';
+import { endpointPage } from './endpoint-page';
+import { endpointsPage } from './endpoints-page';
+import { erasureLive, erasurePage } from './erasure-page';
+import { erasuresPage } from './erasures-page';
 import { overviewPage } from './overview';
+import { verifyAuditPage, verifyAuditStep } from './verify-audit-page';
 
 /** The pages of the console, each with the right that the operator's role needs. */
 export const CONSOLE_PAGES = [
@@ -21,4 +27,13 @@ export const CONSOLE_PAGES = [
   replayDeadLetter,
   dropPage,
   drop,
+  auditPage,
+  filterAuditPage,
+  verifyAuditPage,
+  verifyAuditStep,
+  erasuresPage,
+  erasurePage,
+  erasureLive,
+  endpointsPage,
+  endpointPage,
 ];

@@ -10,6 +10,9 @@ import { makeDeadLetter } from '../../support/dead-letters';
 import type { Harness } from '../../support/harness';
 import { startHarnessForPeople } from '../../support/people';
 import { deadLetters } from '../../support/route-fixtures';
+import { tenantOf } from '../../../shared/domain/ids';
+import { appendEntries, insertSealed } from '../../support/audit-entries';
+import { insertDelivery, insertEndpoint, insertErasure } from '../../support/records';
 import { insertMember } from '../../support/staff';
 
 let h: Harness;
@@ -86,6 +89,50 @@ describeInBrowser('the pages for applicants and operators in a browser without s
     await press(page, 'Reject');
     expect(page.url()).toContain('?done=rejected');
     await expectNoFaults(page, 'console-application-rejected');
+    await page.browserContext().close();
+  });
+
+  it('show operators the audit log, erasures and webhooks, accessibly', async () => {
+    const { store } = h.ctx;
+    const partner = await h.partner({ name: 'Harbour Market' });
+    const tenant = tenantOf(partner.partnerId, 'live');
+    const actor = { kind: 'OPERATOR', via: 'CONSOLE', name: 'Ana Diaz', memberId: 'mem_1' } as const;
+    await appendEntries(store, tenant, 12, { action: 'agent.suspended' });
+    await appendEntries(store, tenant, 1, {
+      action: 'partner.updated',
+      target: partner.partnerId,
+      actor,
+      reason: 'Larger plan since December',
+      before: { plan: 'STANDARD', limits: { eventsPerMinute: 6_000 } },
+      after: { plan: 'ENTERPRISE', limits: { eventsPerMinute: 60_000 } },
+    });
+    const erasure = await insertErasure(h, tenant, { ageMs: 40 * 60_000, eventsErased: 1_240 });
+    await insertErasure(h, tenant, { ageMs: 90_000 });
+    const endpoint = await insertEndpoint(h, partner, { failingSince: new Date(Date.now() - 3 * 3_600_000) });
+    const attemptLog = [{ at: new Date(), responseCode: 503, durationMs: 30 }];
+    await insertDelivery(h, endpoint, { attempts: 8, attemptLog });
+    await insertDelivery(h, endpoint, { status: 'SKIPPED', type: 'agent.suspended' });
+
+    const page = await openTab({ ip: '10.5.0.4' });
+    await logInAs(page, 'VIEWER');
+    await page.goto(`${h.url}/console/audit?partner=${partner.partnerId}`);
+    await page.$eval('.entries details', (details) => details.setAttribute('open', ''));
+    await expectNoFaults(page, 'console-audit');
+    await insertSealed(store, tenantOf(partner.partnerId, 'test'), 10_001);
+    const lastOfTest = { chain: tenantOf(partner.partnerId, 'test'), seq: 10_001 };
+    await store.audit.model.collection.updateOne(lastOfTest, { $set: { reason: 'forged' } });
+    await page.goto(`${h.url}/console/audit/verify?partner=${partner.partnerId}&env=test`);
+    // A script continues with the second step.
+    await page.waitForFunction(() => document.body.textContent.includes('The chain is broken at entry 10,001'));
+    await expectNoFaults(page, 'console-audit-broken');
+    await page.goto(`${h.url}/console/erasures`);
+    await expectNoFaults(page, 'console-erasures');
+    await page.goto(`${h.url}/console/erasures/${erasure._id}`);
+    await expectNoFaults(page, 'console-erasure');
+    await page.goto(`${h.url}/console/webhooks`);
+    await expectNoFaults(page, 'console-webhooks');
+    await press(page, 'hooks.harbour.example');
+    await expectNoFaults(page, 'console-webhook');
     await page.browserContext().close();
   });
 
