@@ -3,9 +3,12 @@ import { withDeadline } from '../../../shared/concurrency/deadline';
 import { messageWithCauses } from '../../../shared/errors';
 import { countDeadLetters, readOpenKills } from '../../admin/health/check-work';
 import { readHealth } from '../../admin/health/health-report';
+import { countErasures } from '../../users/list-erasures';
 import { DataTable, Empty, Panel, RelativeTime, State } from '../design/app-parts';
 import type { ConsoleCall } from './console-page';
 import { DEAD_LETTERS_PATH } from './dead-letter-words';
+import { LONG_FAILING_MS, WEBHOOKS } from './endpoint-parts';
+import { ERASURES } from './erasure-parts';
 import { healthPathOf } from './health-page';
 
 /** Time limit of each read, so that one server that does not respond cannot hold up the page. */
@@ -76,6 +79,24 @@ function readsOf({ ctx, operator }: Page): readonly (Omit<Concern, 'count' | 'de
           ),
         };
       },
+    },
+    {
+      what: 'Late erasures',
+      href: ERASURES,
+      action: 'Open',
+      read: async () => ({
+        count: (await countErasures(ctx, Date.now())).late,
+        detail: 'Events of users are not deleted yet, more than 15 minutes after the request',
+      }),
+    },
+    {
+      what: 'Failing webhooks',
+      href: WEBHOOKS,
+      action: 'Open',
+      read: async () => ({
+        count: await ctx.store.webhooks.countFailing(new Date(Date.now() - LONG_FAILING_MS)),
+        detail: 'Every attempt at these endpoints of partners has failed for 15 minutes or longer',
+      }),
     },
     {
       what: 'Applications',

@@ -6,6 +6,9 @@ import { RelativeTime, State } from '../design/app-parts';
 /** Where operators see webhook endpoints that need attention. */
 export const WEBHOOKS = '/console/webhooks';
 
+/** The alert MirWebhooksFailing counts endpoints that fail for this long. */
+export const LONG_FAILING_MS = 15 * 60_000;
+
 /** Where operators see an endpoint. */
 export function endpointPath({
   partnerId,

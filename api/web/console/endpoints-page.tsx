@@ -3,13 +3,11 @@ import { type ListedEndpoint, pageOfEndpoints } from '../../webhooks/list-endpoi
 import { DataTable, Empty, NextPage, Panel, RelativeTime, Tiles } from '../design/app-parts';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleOperator, consolePage } from './console-page';
-import { endpointPath, EndpointState, LastFailure, waitingText, WEBHOOKS } from './endpoint-parts';
+import { endpointPath, EndpointState, LastFailure, LONG_FAILING_MS, waitingText, WEBHOOKS } from './endpoint-parts';
 import { Owner } from './erasure-parts';
 
 /** Number of endpoints on a page. The deliveries of each one are read separately. */
 const PAGE_SIZE = 20;
-/** The alert MirWebhooksFailing counts endpoints that fail for this long. */
-const LONG_FAILING_MS = 15 * 60_000;
 
 const FILTERS = { FAILING: 'Failing', DISABLED: 'Disabled' } as const;
 type Filter = keyof typeof FILTERS;

@@ -49,6 +49,7 @@ describe('the erasures of all partners in the console', () => {
       expect.stringMatching(/^Harbour Market, live .*Running 1 minute A worker that picks it up 0$/),
     ]);
     expect(tiles(page)).toEqual(['3', '2', '0']);
+    expect(rows(await browser.get('/console'))).toContainEqual(expect.stringMatching(/^Late erasures .* 2 Open/));
     await h.ctx.queueLink.client.del(openChunks);
     expect(rows(await browser.get('/console/erasures'))[1]).toContain('The last check of dead letters and caches');
     for (const { userRef } of [queued, stored, unqueued]) expect(page.html).not.toContain(userRef);

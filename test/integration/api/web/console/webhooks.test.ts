@@ -55,6 +55,7 @@ describe('the webhook endpoints of all partners in the console', () => {
       ),
     ]);
     expect(page.html).not.toContain('secret-path');
+    expect(rows(await browser.get('/console'))).toContainEqual(expect.stringMatching(/^Failing webhooks .* 2 Open/));
   });
 
   it('lists those that are disabled, and who disabled them', async () => {
