@@ -22,6 +22,8 @@ export const ACTIONS = [
   'application.address_confirmed',
   'application.approved',
   'application.rejected',
+  'dead-letter.replayed',
+  'dead-letter.dropped',
   'key.created',
   'key.rotated',
   'key.revoked',
@@ -82,7 +84,7 @@ const OWN_WORDS: Readonly<Record<string, string>> = {
 
 /** Returns what an action means. An action of a later version is shown as the words of its code. */
 export function actionText(action: string): string {
-  const words = action.replaceAll(/[._]/g, ' ').toLowerCase();
+  const words = action.replaceAll(/[._-]/g, ' ').toLowerCase();
   return OWN_WORDS[action] ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
 
