@@ -22,6 +22,16 @@ export type KillReport = z.output<typeof killReportSchema>;
 
 type Deps = Pick<ApiContext, 'store' | 'signer'>;
 
+/** Returns a kill of any partner. Throws 404 if it does not exist. */
+export async function findAnyCascade(
+  { store }: { store: Pick<ApiContext['store'], 'cascades'> },
+  cascadeId: string,
+): Promise<CascadeDoc> {
+  const cascade = await store.cascades.byId(cascadeId);
+  if (!cascade) throw new PublicError('NOT_FOUND', 'Cascade not found.');
+  return cascade;
+}
+
 /** Returns the cascade with the position of its audit entries, which it records once all of them are sealed. */
 async function withSealedRange({ store }: Deps, cascade: CascadeDoc, audited: number): Promise<CascadeDoc> {
   const { _id: cascadeId, tenant, closedAt } = cascade;

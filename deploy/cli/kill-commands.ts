@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AuditContext } from '../../api/db/audit-context';
 import { readOpenCascades } from '../../api/agents/get-cascade';
-import { type KillReport, readKillReport } from '../../api/agents/kill-report';
+import { findAnyCascade, type KillReport, readKillReport } from '../../api/agents/kill-report';
 import { killSubtree } from '../../api/agents/kill-subtree';
 import { previewKill } from '../../api/agents/preview-kill';
 import { validate } from '../../api/http/validate';
@@ -16,7 +16,7 @@ import { findAnyAgent } from '../../api/agents/any-agent';
 import type { CliContext } from './open';
 import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
-import { reportFacts, requireCascade } from './report-command';
+import { reportFacts } from './report-command';
 import { ownerOf, subtreeText } from './subtree-text';
 
 const POLL_MS = 500;
@@ -133,7 +133,7 @@ async function kill(
  * changes to these agents until an operator fixes their rows.
  */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
-  const cascade = await requireCascade(ctx, cascadeId);
+  const cascade = await findAnyCascade(ctx, cascadeId);
   return { ...(await readKillReport(ctx, cascade.tenant, cascadeId)), parkedAgents: cascade.parked };
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KillReport } from '../../api/agents/kill-report';
+import { findAnyCascade, type KillReport } from '../../api/agents/kill-report';
 import { killSubtree } from '../../api/agents/kill-subtree';
 import type { AuditContext } from '../../api/db/audit-context';
 import { type PartnerId, tagOf } from '../../shared/domain/ids';
@@ -11,7 +11,7 @@ import { buildTree, DRILL_REASON, type DrillTree, type TreeOptions } from './dri
 import { followCascade } from './kill-commands';
 import type { CliContext } from './open';
 import { showProgress } from './progress';
-import { readVerified, requireCascade } from './report-command';
+import { readVerified } from './report-command';
 import type { Shell } from './shell';
 
 const POLL_MS = 10;
@@ -116,7 +116,7 @@ async function awaitReport(
 ): Promise<{ report: KillReport; invalid: string | null }> {
   const report = await followCascade(ctx, shell, followed);
   if (report.status !== 'CLOSED') return { report, invalid: 'it is not complete' };
-  const cascade = await requireCascade(ctx, followed.cascadeId);
+  const cascade = await findAnyCascade(ctx, followed.cascadeId);
   const checked = await readVerified(ctx, cascade, followed.signal);
   return { report: checked.report, invalid: checked.verdict.problem };
 }

@@ -1,8 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type KillReport, KILL_REPORT_TYPE, readKillReport, signedTextOf } from '../../api/agents/kill-report';
+import {
+  findAnyCascade,
+  type KillReport,
+  KILL_REPORT_TYPE,
+  readKillReport,
+  signedTextOf,
+} from '../../api/agents/kill-report';
 import { verifyChain } from '../../shared/audit/verify-chain';
-import { PublicError } from '../../api/http/public-error';
 import { messageOf } from '../../shared/errors';
 import { canonicalJson } from '../../shared/domain/canonical-json';
 import type { CascadeDoc } from '../../shared/store/cascades';
@@ -23,13 +28,6 @@ type ReportContext = Pick<CliContext, 'store' | 'signer'>;
 interface ReportVerdict {
   valid: boolean;
   problem: string | null;
-}
-
-/** Returns a cascade of any partner. Throws 404 if it does not exist. */
-export async function requireCascade({ store }: Pick<CliContext, 'store'>, cascadeId: string): Promise<CascadeDoc> {
-  const cascade = await store.cascades.byId(cascadeId);
-  if (!cascade) throw new PublicError('NOT_FOUND', 'Cascade not found.');
-  return cascade;
 }
 
 function actorText({ actor }: KillReport): string {
@@ -117,7 +115,7 @@ export function addReportCommand(agents: Command, shell: Shell): void {
         shell,
         command,
         async (ctx): Promise<KillReport & { verified?: boolean }> => {
-          const cascade = await requireCascade(ctx, cascadeId);
+          const cascade = await findAnyCascade(ctx, cascadeId);
           if (!verify) return readKillReport(ctx, cascade.tenant, cascadeId);
           const checked = await readVerified(ctx, cascade);
           ({ verdict } = checked);

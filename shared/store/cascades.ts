@@ -116,8 +116,18 @@ export function cascadesStore(connection: Connection) {
       return model.findById(cascadeId).read('primary').lean<CascadeDoc>();
     },
 
-    async latestOf(agentId: string, session: ClientSession): Promise<CascadeDoc | null> {
-      return model.findOne({ agentId }).sort({ createdAt: -1 }).session(session).lean<CascadeDoc>();
+    /** Returns the latest kill of an agent. */
+    async latestOf(agentId: string, session?: ClientSession): Promise<CascadeDoc | null> {
+      return model
+        .findOne({ agentId })
+        .sort({ createdAt: -1 })
+        .session(session ?? null)
+        .lean<CascadeDoc>();
+    },
+
+    /** Returns the latest kills of all partners, newest first. */
+    async latest(limit: number): Promise<CascadeDoc[]> {
+      return model.find().sort({ createdAt: -1 }).limit(limit).lean<CascadeDoc[]>();
     },
 
     /** Returns open cascades that are due, longest overdue first. */

@@ -3,16 +3,12 @@ import type { AgentOwner } from '../domain/agent-lifetime';
 import type { Tenant } from '../domain/ids';
 import { type AgentLimits, LIMIT_FIELDS } from './agent-lifetimes';
 import type { AgentDoc } from './agents';
-import { LIST_TIMEOUT_MS } from './list-page';
+import { LIST_TIMEOUT_MS, startsWith } from './list-page';
 
 /** An agent on the path of another one. */
 type PathAgent = AgentLimits & Pick<AgentDoc, '_id' | 'name'>;
 const PATH_FIELDS = { ...LIMIT_FIELDS, name: 1 } as const;
 
-/** Sorts after every other character. */
-const LAST_CHARACTER = '\u{10FFFF}';
-
-const startsWith = (text: string) => ({ $gte: text, $lt: text + LAST_CHARACTER });
 const of = (tenant: Tenant | null) => (tenant === null ? {} : { tenant });
 
 /**

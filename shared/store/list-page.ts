@@ -14,6 +14,14 @@ export const LIST_TIMEOUT_MS = 5_000;
  */
 const WINDOW_GROWTH = 10;
 
+/** Sorts after every other character. */
+const LAST_CHARACTER = '\u{10FFFF}';
+
+/** Returns the condition that a text starts with another one, which an index on the field serves. */
+export function startsWith(text: string): { $gte: string; $lt: string } {
+  return { $gte: text, $lt: text + LAST_CHARACTER };
+}
+
 /** The time (in ms) and the ID of a row. Lists are sorted by time, then by ID. */
 export interface Position {
   atMs: number;

@@ -4,7 +4,7 @@ import type { Env, PartnerId } from '../domain/ids';
 import type { KeyGrant } from '../domain/partner-key';
 import { KEY_SCOPES, type Scope } from '../domain/scopes';
 import type { ExpiryPosition } from './expiry-cursors';
-import { type ListPage, listPage, type Position } from './list-page';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, type Position, startsWith } from './list-page';
 import { streamOf } from './stream';
 
 const IDS_PER_BATCH = 1_000;
@@ -100,6 +100,8 @@ const schema = new Schema<PartnerDoc>(
 schema.index({ 'keys.hash': 1 }, { unique: true });
 schema.index({ createdAt: -1, _id: -1 });
 schema.index({ 'keys.expiresAt': 1 });
+schema.index({ 'keys.id': 1 });
+schema.index({ name: 1, _id: 1 });
 
 export function partnersStore(connection: Connection) {
   const model = connection.model<PartnerDoc>('Partner', schema);
@@ -121,6 +123,23 @@ export function partnersStore(connection: Connection) {
     async many(partnerIds: PartnerId[]): Promise<Map<PartnerId, PartnerDoc>> {
       const docs = await model.find({ _id: { $in: partnerIds } }).lean<PartnerDoc[]>();
       return new Map(docs.map((doc) => [doc._id, doc]));
+    },
+
+    /** Returns the partner that has a key with this ID. Finds no keys from earlier versions, which have no stored ID. */
+    async byKeyId(keyId: string): Promise<PartnerDoc | null> {
+      return model.findOne({ 'keys.id': keyId }).hint({ 'keys.id': 1 }).maxTimeMS(LIST_TIMEOUT_MS).lean<PartnerDoc>();
+    },
+
+    /** Returns partners whose name starts with a text, in the order of their names. */
+    async byName(text: string, limit: number): Promise<PartnerDoc[]> {
+      const byName = { name: 1, _id: 1 } as const;
+      return model
+        .find({ name: startsWith(text) })
+        .hint(byName)
+        .sort(byName)
+        .limit(limit)
+        .maxTimeMS(LIST_TIMEOUT_MS)
+        .lean<PartnerDoc[]>();
     },
 
     /** Streams the IDs of all partners. */

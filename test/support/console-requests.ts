@@ -1,30 +1,12 @@
 import { submittedApplication } from './applications';
 import { tenantOf } from '../../shared/domain/ids';
+import { PARTNER_REQUESTS } from './console-partner-requests';
+import type { ConsoleRequest, Fields, SentToConsole } from './console-request';
 import type { Harness } from './harness';
 import { auditOf } from './partners';
 import { deadLetters } from './route-fixtures';
 import { insertDoneErasure, insertEndpoint } from './records';
 import type { StoreRole } from './store-role';
-
-type Fields = Record<string, string>;
-
-/** What a request for a page of the console sends. */
-interface SentToConsole {
-  params?: Fields;
-  /** Begins with `?`. */
-  query?: string;
-  /** The posted fields of a form. */
-  fields?: Fields;
-  /** Returns whether the form made its change. */
-  wasDone?: () => Promise<boolean>;
-}
-
-interface ConsoleRequest {
-  route: string;
-  needs: readonly StoreRole[];
-  /** Creates the rows that the request is about. Each request that changes rows has its own. */
-  prepare: (h: Harness) => Promise<SentToConsole> | SentToConsole;
-}
 
 const STORE: readonly StoreRole[] = ['store'];
 const BOTH: readonly StoreRole[] = ['store', 'queue'];
@@ -110,6 +92,7 @@ export const CONSOLE_REQUESTS: readonly ConsoleRequest[] = [
   { route: 'GET /console/erasures/:id/live', needs: STORE, prepare: doneErasure },
   { route: 'GET /console/webhooks', needs: STORE, prepare: () => ({}) },
   { route: 'GET /console/webhooks/:partnerId/:env/:webhookId', needs: STORE, prepare: endpoint },
+  ...PARTNER_REQUESTS,
 ];
 
 /** Returns the paths that the queues page requests, below its base. */

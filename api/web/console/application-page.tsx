@@ -10,8 +10,10 @@ import { Facts, Notice, Num } from '../design/text';
 import type { Fields, PageResponse } from '../http/page';
 import { ApplicationState } from './applications-table';
 import { ConsoleLayout } from './console-layout';
+import { partnerPath } from './partner-parts';
 import { type ConsoleOperator, consolePage } from './console-page';
-import { ApproveForm, defaultTerms, RejectForm } from './decision-forms';
+import { ApproveForm, RejectForm } from './decision-forms';
+import { defaultTerms } from './terms-fields';
 
 /** The right to approve and reject applications. */
 export const DECIDE: OperatorRight = 'applications:decide';
@@ -60,7 +62,14 @@ function ApplicationFacts({ application }: { application: PresentedApplication }
             ['Submitted', <RelativeTime at={new Date(createdAt)} />],
             decidedAt === null ? null : ['Decided', <RelativeTime at={new Date(decidedAt)} />],
             reason === null ? null : ['Reason', reason],
-            partnerId === null ? null : ['Partner ID', <Num>{partnerId}</Num>],
+            partnerId === null
+              ? null
+              : [
+                  'Partner',
+                  <a href={partnerPath(partnerId)}>
+                    <Num>{partnerId}</Num>
+                  </a>,
+                ],
             ['Application ID', <Num>{applicationId}</Num>],
           ]}
         />
@@ -76,8 +85,8 @@ function Decision({ application, operator, values, errors }: ShownApplication): 
         <p>
           {application.status === 'APPROVED' ? (
             <>
-              This application was approved. To change the partner’s plan or limits, use{' '}
-              <code>mir partners update</code>.
+              This application was approved. <a href={partnerPath(application.partnerId!)}>Open the partner</a> to
+              change its plan or limits.
             </>
           ) : (
             'This application was rejected. The applicant can apply again.'

@@ -24,6 +24,9 @@ export function ConsoleLayout({ operator: { pendingApplications }, ...page }: Co
       items: [
         { href: '/console', text: 'Overview' },
         { href: '/console/applications', text: 'Applications', count: pendingApplications },
+        { href: '/console/partners', text: 'Partners' },
+        { href: '/console/search', text: 'Search' },
+        { href: '/console/kills', text: 'Kills' },
       ],
     },
     {

@@ -18,6 +18,7 @@ import { DECIDE, showApplication } from './application-page';
 import { applicationPath } from './applications-table';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleOperator, consolePage } from './console-page';
+import { enteredTerms, TERMS_NAMING } from './terms-fields';
 
 const rejectInput = z.strictObject({ reason: reasonSchema });
 
@@ -53,33 +54,18 @@ function Issued({ name, contactEmail, keys: { partnerId, liveApiKey, testApiKey 
   );
 }
 
-/** What errors call the fields, in the summary at the top of the page. */
-const TERM_LABELS = [
-  ['eventsPerMinute', 'Events per minute'],
-  ['requestsPerMinute', 'Other requests per minute'],
-  ['queueSharePercent', 'Share of the queue'],
-  ['allowedReturnOrigins', 'Return origins'],
-] as const;
-
-/** Returns an entered number. Text that is not a whole number becomes NaN, which no limit accepts. */
-function numberOf(text: string | undefined): number {
-  const entered = (text ?? '').trim();
-  return /^\d+$/.test(entered) ? Number(entered) : Number.NaN;
-}
-
 /** Returns the terms in a form, as a client of the API sends them. */
 function termsOf(form: Fields): unknown {
-  const queueSharePercent = numberOf(form['queueSharePercent']);
-  const origins = (form['allowedReturnOrigins'] ?? '').split(/\s+/).filter((origin) => origin !== '');
+  const { plan, limits, allowedReturnOrigins } = enteredTerms(form);
+  const { queueSharePercent, ...perMinute } = limits;
   return {
-    plan: form['plan'] ?? '',
+    plan,
     limits: {
-      eventsPerMinute: numberOf(form['eventsPerMinute']),
-      requestsPerMinute: numberOf(form['requestsPerMinute']),
+      ...perMinute,
       // The default is not stored, so that a later default applies to this partner, too.
       ...(queueSharePercent === DEFAULT_QUEUE_SHARE_PERCENT ? {} : { queueSharePercent }),
     },
-    ...(origins.length > 0 ? { allowedReturnOrigins: origins } : {}),
+    ...(allowedReturnOrigins.length > 0 ? { allowedReturnOrigins } : {}),
   };
 }
 
@@ -99,14 +85,7 @@ export const approveApplication = consolePage({
   right: DECIDE,
   handle: async ({ ctx, operator, actor, params, form, requestId }): Promise<PageResponse> => {
     const id = params['id']!;
-    const { data: terms, errors } = parseFields(termsInput, termsOf(form), {
-      nameOf: ({ path }) => path.replace(/^limits\./, '').replace(/^(allowedReturnOrigins)\..*/, '$1'),
-      textOf: ({ path, code, message }) => {
-        const label = TERM_LABELS.find(([field]) => path.includes(field))?.[1];
-        const text = code === 'INVALID_TYPE' || code === 'REQUIRED' ? 'Enter a whole number.' : message;
-        return label === undefined ? text : `${label}: ${text}`;
-      },
-    });
+    const { data: terms, errors } = parseFields(termsInput, termsOf(form), TERMS_NAMING);
     if (terms === null) return showApplication(ctx, operator, id, { values: form, errors });
     const issueKeys = ctx.config.mail.kind === 'off';
     const auditContext = auditContextForOperator({ operator: actor, requestId });

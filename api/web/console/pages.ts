@@ -1,5 +1,7 @@
+import { agentPage } from './agent-page';
 import { applicationPage } from './application-page';
 import { applicationsPage } from './applications-page';
+import { changePartner, changePartnerPage } from './change-partner';
 import { approveApplication, rejectApplication } from './decide';
 import { drop, dropPage, replayDeadLetter, replayDeadLetters } from './change-dead-letters';
 import { deadLetterPage } from './dead-letter-page';
@@ -12,6 +14,15 @@ import { erasureLive, erasurePage } from './erasure-page';
 import { erasuresPage } from './erasures-page';
 import { overviewPage } from './overview';
 import { verifyAuditPage, verifyAuditStep } from './verify-audit-page';
+import { anyKillReportPage, killsPage } from './kills-page';
+import { overviewPage } from './overview';
+import { partnerPage } from './partner-page';
+import { partnersPage } from './partners-page';
+import { replaceKeys, replaceKeysPage } from './replace-keys';
+import { revokeKey, revokeKeyPage } from './revoke-key';
+import { findAnything, searchPage } from './search-page';
+import { reactivateAnyAgent, reactivateAnyAgentPage, stopAnyAgent, stopAnyAgentPage } from './stop-any-agent';
+import { reactivatePartner, reactivatePartnerPage, suspendPartner, suspendPartnerPage } from './suspend-partner';
 
 /** The pages of the console, each with the right that the operator's role needs. */
 export const CONSOLE_PAGES = [
@@ -36,4 +47,25 @@ export const CONSOLE_PAGES = [
   erasureLive,
   endpointsPage,
   endpointPage,
+  partnersPage,
+  partnerPage,
+  changePartnerPage,
+  changePartner,
+  suspendPartnerPage,
+  suspendPartner,
+  reactivatePartnerPage,
+  reactivatePartner,
+  revokeKeyPage,
+  revokeKey,
+  replaceKeysPage,
+  replaceKeys,
+  searchPage,
+  findAnything,
+  agentPage,
+  stopAnyAgentPage,
+  stopAnyAgent,
+  reactivateAnyAgentPage,
+  reactivateAnyAgent,
+  killsPage,
+  anyKillReportPage,
 ];

@@ -4,7 +4,8 @@ import { PublicError } from '../../http/public-error';
 import { fieldErrors, parseInput } from '../../http/validate';
 import type { FormError } from '../design/form';
 
-interface Naming {
+/** How the fields of a form are named in errors. */
+export interface FormNaming {
   /** Returns the name of the field that an error is about. By default, the first part of its path. */
   nameOf?: (error: FieldError) => string;
   /** Replaces messages that were written for developers. */
@@ -17,7 +18,7 @@ const FIXABLE = new Set(['CONFLICT', 'ESCALATION_DENIED']);
 /** Returns the first error of each field. */
 function formErrors(
   errors: readonly FieldError[],
-  { nameOf = ({ path }) => path.split('.')[0]!, textOf = ({ message }) => message }: Naming,
+  { nameOf = ({ path }) => path.split('.')[0]!, textOf = ({ message }) => message }: FormNaming,
 ): FormError[] {
   const byField = new Map<string, FormError>();
   for (const error of errors) {
@@ -30,7 +31,7 @@ function formErrors(
 type Parsed<T extends z.ZodType> = { data: z.output<T>; errors: readonly [] } | { data: null; errors: FormError[] };
 
 /** Validates the input of a form with the schema of the API. */
-export function parseFields<T extends z.ZodType>(schema: T, input: unknown, naming: Naming = {}): Parsed<T> {
+export function parseFields<T extends z.ZodType>(schema: T, input: unknown, naming: FormNaming = {}): Parsed<T> {
   const parsed = parseInput(schema, input);
   if (parsed.success) return { data: parsed.data, errors: [] };
   return { data: null, errors: formErrors(fieldErrors(parsed.error.issues), naming) };
@@ -40,7 +41,7 @@ export function parseFields<T extends z.ZodType>(schema: T, input: unknown, nami
  * Returns what a route rejected as errors of the form's fields, with our own words for the fields in `messages`. Throws
  * errors that the form cannot fix.
  */
-export function errorsOf(error: unknown, messages: Record<string, string>, { nameOf }: Naming = {}): FormError[] {
+export function errorsOf(error: unknown, messages: Record<string, string>, { nameOf }: FormNaming = {}): FormError[] {
   if (!(error instanceof MirError)) throw error;
   const { errors } = error.more;
   if (errors && errors.length > 0) {

@@ -9,11 +9,13 @@ import type { PresentedAgent } from '../../agents/present-agent';
 import type { PresentedCascade } from '../../agents/present-cascade';
 import { revokeDescendantsRoute } from '../../agents/revoke-descendants';
 import { suspendAgentRoute } from '../../agents/suspend-agent';
-import { agentsText, countText, isFinal, KillProgress } from '../agents/kill-progress';
+import { AffectedAgents } from '../agents/affected-agents';
+import { agentsText, isFinal, KillProgress } from '../agents/kill-progress';
+import { confirmationErrors, ConfirmationFields } from '../design/confirmation';
 import { Panel } from '../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
 import { LivePart } from '../design/live-part';
-import { Facts, Notice } from '../design/text';
+import { Notice } from '../design/text';
 import type { Fields } from '../http/page';
 import { errorsOf } from '../http/form-errors';
 import { AgentTable } from './agent-parts';
@@ -21,7 +23,6 @@ import { type Member, type MemberCall, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 
 const PATH = '/agents';
-const MAX_REASON_LENGTH = 200;
 /** How often the report reloads without scripts while the kill is being carried out. */
 const RELOAD_SECONDS = 2;
 
@@ -51,19 +52,8 @@ function Affected({ agent, preview }: Stop): VNode {
       </Notice>
     );
   }
-  const { affected, byStatus, activeLastHour, deepest } = preview;
-  return (
-    <Panel title="What is affected">
-      <Facts
-        facts={[
-          ['Agents', `${agentsText(affected)}, of which ${countText(byStatus.ACTIVE ?? 0)} active`],
-          ['Active in the last hour', countText(activeLastHour)],
-          deepest !== null && deepest > agent.depth ? ['Levels below', String(deepest - agent.depth)] : null,
-          ['Not affected', 'Agents above and beside this one, and your API keys'],
-        ]}
-      />
-    </Panel>
-  );
+  const unaffected = 'Agents above and beside this one, and your API keys';
+  return <AffectedAgents preview={preview} depth={agent.depth} unaffected={unaffected} />;
 }
 
 function StopForm({
@@ -84,20 +74,11 @@ function StopForm({
       <Affected agent={agent} preview={preview} />
       <Panel>
         <Form action={`${base}/stop`} hidden={{ agent: agent.agentId }}>
-          <Field
-            name="reason"
-            label="Reason"
-            hint="For the report and the audit log."
-            maxLength={MAX_REASON_LENGTH}
-            value={form['reason'] ?? ''}
-            errors={errors}
-          />
-          <Field
-            name="name"
-            label={`Type ${agent.name} to confirm`}
+          <ConfirmationFields
+            expected={agent.name}
+            reasonHint="For the report and the audit log."
             hint="Revoking is permanent: the keys never work again. Suspending can be undone."
-            autocomplete="off"
-            value={form['name'] ?? ''}
+            form={form}
             errors={errors}
           />
           <Actions>
@@ -144,12 +125,7 @@ export const stopAgent = memberPage({
     const params = { id: form['agent'] ?? '' };
     const agent = await call<PresentedAgent>(getAgentRoute, { params });
     const reason = (form['reason'] ?? '').trim();
-    const errors: FormError[] = [
-      ...(reason === '' ? [{ field: 'reason', message: 'Enter a reason.' }] : []),
-      ...((form['name'] ?? '').trim() === agent.name
-        ? []
-        : [{ field: 'name', message: `Type the name exactly: ${agent.name}` }]),
-    ];
+    const errors = confirmationErrors(form, agent.name);
     try {
       if (errors.length === 0 && form['action'] === 'suspend') {
         await call(suspendAgentRoute, { params, body: { reason, includeDescendants: true } });

@@ -32,7 +32,12 @@ const DELIVERY_STATES = {
   SKIPPED: { kind: 'suspended', text: 'Not sent' },
 } as const;
 
-function WebhookState({ webhook: { enabled, failingSince } }: { webhook: Webhook }): VNode {
+/** The state of a webhook endpoint. */
+export function WebhookState({
+  webhook: { enabled, failingSince },
+}: {
+  webhook: Pick<Webhook, 'enabled' | 'failingSince'>;
+}): VNode {
   if (!enabled) return <State kind="ended">Disabled</State>;
   if (failingSince === null) return <State kind="active">Enabled</State>;
   return <State kind="suspended">Failing</State>;
