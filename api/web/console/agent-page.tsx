@@ -1,21 +1,25 @@
 import type { VNode } from 'preact';
-import { type Env, envOf } from '../../../shared/domain/ids';
+import { type Env, envOf, partnerOf } from '../../../shared/domain/ids';
 import { findAnyAgent } from '../../agents/any-agent';
 import { type Lineage, readLineage } from '../../agents/get-lineage';
 import { presentAgent, type PresentedAgent } from '../../agents/present-agent';
+import { pageOfAudit } from '../../audit/list-audit';
+import type { PresentedEntry } from '../../audit/present-entry';
 import { readPartner } from '../../partners/get-partner';
-import { partnerOf } from '../../../shared/domain/ids';
 import { Empty, NextPage, Panel, RelativeTime, Split } from '../design/app-parts';
 import { ButtonLink } from '../design/form';
 import { Facts } from '../design/text';
 import { AgentState } from '../portal/agent-parts';
 import { agentPath, AgentTable, ENVIRONMENT_NAMES, SEARCH } from './agent-parts';
+import { AuditLog } from './audit-log';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleCall, type ConsoleOperator, consolePage } from './console-page';
 import { killPath } from './kill-path';
 import { DoneNotice, partnerPath } from './partner-parts';
 
 const CHILDREN_PER_PAGE = 25;
+/** Maximum number of audit entries that the page of an agent lists. */
+const MAX_CHANGES = 8;
 /** Owner of the reads that operators' pages make, for the limit on concurrent long reads. */
 const READER = 'operator';
 
@@ -30,6 +34,8 @@ interface ShownAgent {
   partner: { partnerId: string; name: string };
   env: Env;
   lineage: Lineage;
+  /** The latest changes of the agent, newest first. */
+  changes: readonly PresentedEntry[];
   /** ID of the agent's latest kill, or null. */
   killId: string | null;
 }
@@ -38,14 +44,16 @@ async function readAgent({ ctx, params, query }: Pick<ConsoleCall, 'ctx' | 'para
   const { store, longWork } = ctx;
   const doc = await findAnyAgent(ctx, params['id']!);
   const page = { limit: CHILDREN_PER_PAGE, cursor: query['cursor'] };
-  const [above, lineage, { _id: partnerId, name }, kill] = await Promise.all([
+  const [above, lineage, { _id: partnerId, name }, changes, kill] = await Promise.all([
     store.agents.limitsAbove(doc),
     longWork.list(READER, () => readLineage(ctx, doc, page)),
     readPartner(ctx, partnerOf(doc.tenant)),
+    longWork.list(READER, () => pageOfAudit(ctx, doc.tenant, { limit: MAX_CHANGES, target: doc._id })),
     doc.killedAt === null ? null : store.cascades.latestOf(doc._id),
   ]);
   const agent = presentAgent(doc, above);
-  return { agent, partner: { partnerId, name }, env: envOf(doc.tenant), lineage, killId: kill?._id ?? null };
+  const facts = { agent, partner: { partnerId, name }, env: envOf(doc.tenant) };
+  return { ...facts, lineage, changes: changes.data, killId: kill?._id ?? null };
 }
 
 function Path({ lineage: { ancestry } }: { lineage: Lineage }): VNode {
@@ -146,16 +154,23 @@ function AgentPage({
     >
       <DoneNotice texts={DONE} done={done} />
       <Split>
-        <Panel title="Agents directly below" flush>
-          {lineage.children.length === 0 ? (
-            <Empty title="None">
-              <p>Agents that this agent creates appear here.</p>
-            </Empty>
-          ) : (
-            <AgentTable caption="Agents directly below" agents={lineage.children} />
-          )}
-          <NextPage href={agentPath(agent.agentId)} cursor={lineage.nextCursor} />
-        </Panel>
+        <div>
+          <Panel title="Agents directly below" flush>
+            {lineage.children.length === 0 ? (
+              <Empty title="None">
+                <p>Agents that this agent creates appear here.</p>
+              </Empty>
+            ) : (
+              <AgentTable caption="Agents directly below" agents={lineage.children} />
+            )}
+            <NextPage href={agentPath(agent.agentId)} cursor={lineage.nextCursor} />
+          </Panel>
+          <AuditLog
+            title="What happened to it"
+            empty="Changes of this agent appear here, with their reasons."
+            entries={shown.changes}
+          />
+        </div>
         <AgentFacts {...shown} />
       </Split>
     </ConsoleLayout>

@@ -3,10 +3,10 @@ import { partnerPatch } from '../../partners/input-schemas';
 import { getPartnerRoute } from '../../partners/get-partner';
 import type { PresentedPartner } from '../../partners/present-partner';
 import { updatePartnerRoute } from '../../partners/update-partner';
-import { Panel } from '../design/app-parts';
+import { Panel, Split } from '../design/app-parts';
 import { reasonErrors, ReasonField } from '../design/confirmation';
 import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
-import { Notice } from '../design/text';
+import { Marks, Notice } from '../design/text';
 import { parseFields } from '../http/form-errors';
 import type { Fields } from '../http/page';
 import { ConsoleLayout } from './console-layout';
@@ -15,6 +15,11 @@ import { partnerPath, PARTNERS } from './partner-parts';
 import { enteredTerms, TERMS_NAMING, TermsFields } from './terms-fields';
 
 const CONFLICT = 409;
+const EFFECTS = [
+  'Plan: with Standard, agents that exist can still read and be stopped, but no longer write, and none can be added.',
+  'Limits: MIR rejects what exceeds them with RATE_LIMITED, for each environment on its own. Accepted events stay.',
+  'Return origins: people can return only to these sites after they connect an account.',
+];
 const LIMITS = ['eventsPerMinute', 'requestsPerMinute', 'queueSharePercent'] as const;
 
 /** Returns the partner's terms as the form shows them. */
@@ -73,23 +78,23 @@ function ChangePartner({
           </p>
         </Notice>
       )}
-      <Panel>
-        <Form action={`${path}/change`} hidden={{ seen: partner.updatedAt }}>
-          <TermsFields values={values} errors={errors} isOpen />
-          {partner.plan === 'ENTERPRISE' && (
-            <p class="quiet small">
-              With the plan Standard, this partner’s agents can read and be stopped, but no longer write.
-            </p>
-          )}
-          <ReasonField form={values} errors={errors} />
-          <Actions>
-            <Button>Save</Button>
-            <ButtonLink href={path} plain>
-              Cancel
-            </ButtonLink>
-          </Actions>
-        </Form>
-      </Panel>
+      <Split>
+        <Panel>
+          <Form action={`${path}/change`} hidden={{ seen: partner.updatedAt }}>
+            <TermsFields values={values} errors={errors} isOpen />
+            <ReasonField form={values} errors={errors} />
+            <Actions>
+              <Button>Save</Button>
+              <ButtonLink href={path} plain>
+                Cancel
+              </ButtonLink>
+            </Actions>
+          </Form>
+        </Panel>
+        <Panel title="What a change does">
+          <Marks items={EFFECTS} />
+        </Panel>
+      </Split>
     </ConsoleLayout>
   );
 }

@@ -4,10 +4,11 @@ import { EnvironmentSwitch, Panel, RelativeTime, Split } from '../design/app-par
 import { ButtonLink } from '../design/form';
 import { Facts, Num } from '../design/text';
 import { countText } from '../agents/kill-parts';
+import { AuditLog } from './audit-log';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleOperator, consolePage } from './console-page';
 import { DoneNotice, PartnerState, partnerPath, PARTNERS, PLAN_NAMES } from './partner-parts';
-import { KeysPanel, MembersPanel, OperatorActions, UsagePanel, WebhooksPanel } from './partner-panels';
+import { KeysPanel, MembersPanel, UsagePanel, WebhooksPanel } from './partner-panels';
 import { type PartnerDetails, readPartnerDetails } from './read-partner-details';
 
 const DONE = {
@@ -25,9 +26,9 @@ function Terms({ partner }: Pick<PartnerDetails, 'partner'>): VNode {
         facts={[
           ['Status', <PartnerState suspended={suspended} />],
           ['Plan', PLAN_NAMES[plan]],
-          ['Events per minute', <Num>{countText(limits.eventsPerMinute)}</Num>],
-          ['Other requests per minute', <Num>{countText(limits.requestsPerMinute)}</Num>],
-          ['Share of the queue', <Num>{limits.queueSharePercent}%</Num>],
+          ['Events per minute', countText(limits.eventsPerMinute)],
+          ['Other requests per minute', countText(limits.requestsPerMinute)],
+          ['Share of the queue', `${limits.queueSharePercent}%`],
           [
             'Return origins',
             allowedReturnOrigins.length === 0 ? 'None' : <span class="lines">{allowedReturnOrigins.join('\n')}</span>,
@@ -35,7 +36,7 @@ function Terms({ partner }: Pick<PartnerDetails, 'partner'>): VNode {
           [
             'Website',
             <a href={website} rel="noreferrer nofollow">
-              {website}
+              {new URL(website).host}
             </a>,
           ],
           ['Contact address', contactEmail],
@@ -102,7 +103,11 @@ function PartnerPage({ done, ...shown }: Shown & { done: string | undefined }): 
         <div>
           <Terms partner={details.partner} />
           <MembersPanel members={details.members} />
-          <OperatorActions entries={details.actions} />
+          <AuditLog
+            title="What operators did"
+            empty="Changes that operators make to this environment appear here, with their reasons."
+            entries={details.actions}
+          />
         </div>
       </Split>
     </ConsoleLayout>

@@ -3,13 +3,11 @@ import type { Env } from '../../../shared/domain/ids';
 import { KEY_SCOPES } from '../../../shared/domain/scopes';
 import { HOUR_MS } from '../../../shared/domain/usage';
 import type { PresentedKey } from '../../keys/key-schemas';
-import { actorText } from '../agents/actor-text';
 import { countText } from '../agents/kill-parts';
 import { type Bar, BarChart } from '../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime } from '../design/app-parts';
 import { ROLE_NAMES } from '../portal/roles';
 import { WebhookState } from '../portal/webhooks';
-import { agentPath } from './agent-parts';
 import type { PartnerDetails } from './read-partner-details';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -137,7 +135,6 @@ export function KeysPanel({
             { text: 'Key' },
             { text: 'May do' },
             { text: 'Last used' },
-            { text: 'Expires' },
             ...(mayRevoke ? [{ text: 'Action' }] : []),
           ]}
           rows={keys.map((key) => ({
@@ -149,8 +146,18 @@ export function KeysPanel({
                 <code class="small">{key.prefix}…</code>
               </div>,
               scopesText(key),
-              key.lastUsedAt === null ? 'Never' : <RelativeTime at={new Date(key.lastUsedAt)} />,
-              key.expiresAt === null ? 'Never' : <RelativeTime at={new Date(key.expiresAt)} />,
+              <div>
+                {key.lastUsedAt === null ? 'Never' : <RelativeTime at={new Date(key.lastUsedAt)} />}
+                {key.expiresAt !== null && (
+                  <>
+                    <br />
+                    <span class="quiet small">
+                      {Date.parse(key.expiresAt) < Date.now() ? 'expired' : 'expires'}{' '}
+                      <RelativeTime at={new Date(key.expiresAt)} />
+                    </span>
+                  </>
+                )}
+              </div>,
               ...(mayRevoke
                 ? [
                     <a href={`${base}/keys/${encodeURIComponent(key.keyId)}`} aria-label={`Revoke ${keyName(key)}`}>
@@ -212,50 +219,6 @@ export function MembersPanel({ members: { data, hasMore } }: Pick<PartnerDetails
           />
           {hasMore && <p class="next-page quiet small">Only the {data.length} newest members are shown.</p>}
         </>
-      )}
-    </Panel>
-  );
-}
-
-const ACTIONS: Readonly<Record<string, string>> = {
-  'partner.created': 'Created the partner',
-  'partner.updated': 'Changed plan or limits',
-  'partner.suspended': 'Suspended the partner',
-  'partner.unsuspended': 'Reactivated the partner',
-  'partner.key.rotated': 'Replaced all keys of an environment',
-  'key.revoked': 'Revoked a key',
-  'agent.suspended': 'Suspended an agent',
-  'agent.reactivated': 'Reactivated an agent',
-  'agent.subtree.killed': 'Stopped an agent and all below it',
-  'agent.subtree.kill.repeated': 'Stopped an agent again',
-};
-
-/** What operators did to the partner and its agents. */
-export function OperatorActions({ entries }: { entries: PartnerDetails['actions'] }): VNode {
-  return (
-    <Panel title="What operators did" flush>
-      {entries.length === 0 ? (
-        <Empty title="Nothing lately">
-          <p>Changes that operators make to this environment appear here, with their reasons.</p>
-        </Empty>
-      ) : (
-        <ul class="log">
-          {entries.map(({ auditId, action, actor, target, reason, at }) => (
-            <li key={auditId}>
-              <strong>
-                {target.startsWith('agt_') ? (
-                  <a href={agentPath(target)}>{ACTIONS[action] ?? action}</a>
-                ) : (
-                  (ACTIONS[action] ?? action)
-                )}
-              </strong>
-              {reason !== null && <span>“{reason}”</span>}
-              <span class="quiet small">
-                {actorText(actor)}, <RelativeTime at={new Date(at)} />
-              </span>
-            </li>
-          ))}
-        </ul>
       )}
     </Panel>
   );

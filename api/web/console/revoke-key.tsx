@@ -77,7 +77,7 @@ function RevokeKey({
 }): VNode {
   const { partner, key, created } = shown;
   const path = partnerPath(partner._id);
-  const title = `Revoke ${keyName(key)}`;
+  const title = `Revoke ${key.name ?? 'a key'} of ${partner.name}`;
   return (
     <ConsoleLayout
       title={title}
@@ -92,7 +92,7 @@ function RevokeKey({
           <Form action={`${path}/keys/${encodeURIComponent(key.keyId)}`}>
             <ConfirmationFields
               expected={partner.name}
-              hint="The partner is told by webhook. If its servers use this key, they stop working until they have another one."
+              hint="If the partner’s servers use this key, MIR rejects their requests until they use another one."
               form={form}
               errors={errors}
             />

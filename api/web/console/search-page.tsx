@@ -195,7 +195,7 @@ function SearchPage({ operator, text = '', results, errors = [] }: SearchProps):
             errors={errors}
           />
           <Actions>
-            <Button>Search</Button>
+            <Button>Find</Button>
           </Actions>
         </Form>
       </Panel>

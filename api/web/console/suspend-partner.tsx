@@ -20,7 +20,7 @@ interface FormProps {
 }
 
 const UNAFFECTED = [
-  'Events that are already accepted. They are still stored.',
+  'Queued events. They are accepted, and are still stored.',
   'Stored events, links, and the signals that other partners see.',
   'Webhook messages that are waiting to be sent.',
 ];
@@ -33,9 +33,9 @@ function Affected({ environments }: SuspensionPreview): VNode {
           caption="What a suspension affects"
           columns={[
             { text: 'Environment' },
-            { text: 'Keys rejected', numeric: true },
-            { text: 'of agents', numeric: true },
-            { text: 'Events still being stored', numeric: true },
+            { text: 'Keys', numeric: true },
+            { text: 'Agents', numeric: true },
+            { text: 'Queued events', numeric: true },
           ]}
           rows={environments.map(({ env, keys, agents, queuedEvents, isLowerBound }) => ({
             key: env,

@@ -14,6 +14,8 @@ const LEFT = 46;
 const LINES = 3;
 /** The label of every sixth bar is shown below it. */
 const LABELED = 6;
+/** Room that a label needs before the one of the last bar. */
+const LABEL_WIDTH = 64;
 
 /** Returns the smallest round number that is at least `count` and can be divided into the lines of the grid. */
 function scaleOf(count: number): number {
@@ -44,12 +46,13 @@ export function BarChart({ bars, last = 'now' }: { bars: readonly Bar[]; last?: 
       {bars.map(({ label, count }, index) => {
         const x = LEFT + index * step;
         const isLast = index === bars.length - 1;
+        const hasRoom = (bars.length - 1 - index) * step >= LABEL_WIDTH;
         return (
           <g key={label}>
             {count > 0 && (
               <rect x={x + step * 0.15} y={yOf(count)} width={step * 0.7} height={TOP + HEIGHT - yOf(count)} rx="2" />
             )}
-            {(index % LABELED === 0 || isLast) && (
+            {((index % LABELED === 0 && hasRoom) || isLast) && (
               <text x={isLast ? WIDTH : x + step / 2} y={TOP + HEIGHT + 16} text-anchor={isLast ? 'end' : 'start'}>
                 {isLast ? last || label : label}
               </text>
