@@ -16,8 +16,6 @@ const MAX_TAG_ATTEMPTS = 5;
 
 /** Name of a key that an operator issues. It has all scopes. */
 export const FIRST_KEY_NAME = 'First key';
-/** Name of the first key if no one gets it. It has expired from the start. */
-const UNISSUED_KEY_NAME = 'Not issued';
 
 /** `newTag` lets tests force collisions of partner tags. */
 export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => string };
@@ -28,7 +26,7 @@ interface AdmitSteps {
   approve: (partnerId: PartnerId, session: StoreSession) => Promise<ApplicationDoc>;
   /** Runs once the partner is stored. */
   welcome?: (partner: PartnerDoc, session: StoreSession) => Promise<void>;
-  /** False if no one gets the returned keys, which then never work. */
+  /** False if no one gets the returned keys, which then are not stored and never work. */
   issueKeys?: boolean;
 }
 
@@ -50,13 +48,11 @@ export async function admitPartner(
     const test = newApiKey('test', tag);
     const firstKey = (env: Env, { hash, prefix }: ReturnType<typeof newApiKey>): PartnerKey => ({
       id: newId('key'),
-      // Each partner has at least one key, because the index on key hashes is unique.
-      name: issueKeys ? FIRST_KEY_NAME : UNISSUED_KEY_NAME,
+      name: FIRST_KEY_NAME,
       env,
       hash,
       prefix,
       createdAt: auditContext.at,
-      ...(issueKeys ? {} : { expiresAt: auditContext.at }),
     });
     const admit = async (session: StoreSession): Promise<void> => {
       const application = await approve(partnerId, session);
@@ -70,7 +66,7 @@ export async function admitPartner(
         limits: mergeLimits(config.defaultLimits, terms.limits),
         suspended: false,
         allowedReturnOrigins: terms.allowedReturnOrigins ?? [],
-        keys: [firstKey('live', live), firstKey('test', test)],
+        keys: issueKeys ? [firstKey('live', live), firstKey('test', test)] : [],
         createdAt: auditContext.at,
         updatedAt: auditContext.at,
       };

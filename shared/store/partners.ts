@@ -97,7 +97,8 @@ const schema = new Schema<PartnerDoc>(
   },
   { collection: 'partners', versionKey: false, strict: 'throw' },
 );
-schema.index({ 'keys.hash': 1 }, { unique: true });
+// Without the condition, only one partner could have no keys.
+schema.index({ 'keys.hash': 1 }, { unique: true, partialFilterExpression: { 'keys.hash': { $exists: true } } });
 schema.index({ createdAt: -1, _id: -1 });
 schema.index({ 'keys.expiresAt': 1 });
 schema.index({ 'keys.id': 1 });
