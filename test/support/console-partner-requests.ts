@@ -68,6 +68,8 @@ async function aKill(h: Harness): Promise<SentToConsole> {
     ...order,
     ...counts,
     ...times,
+    // Otherwise, its live progress would not end.
+    sealed: { from: 1, to: 1, headHash: 'any' },
   });
   return { params: { id: _id } };
 }
@@ -139,5 +141,7 @@ export const PARTNER_REQUESTS: readonly ConsoleRequest[] = [
     prepare: (h) => anAgent(h, { reason: 'Any' }, ({ status }) => status === 'ACTIVE', SUSPENDED),
   },
   { route: 'GET /console/kills', needs: STORE, prepare: () => ({}) },
+  { route: 'GET /console/kills/list', needs: STORE, prepare: () => ({}) },
+  { route: 'GET /console/kills/:id/live', needs: STORE, prepare: aKill },
   { route: 'GET /console/kills/:id', needs: STORE, prepare: aKill },
 ];

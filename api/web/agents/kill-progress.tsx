@@ -1,7 +1,8 @@
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import type { PresentedCascade } from '../../agents/present-cascade';
 import { DataTable, Panel, State } from '../design/app-parts';
 import { Facts } from '../design/text';
+import { actorText } from './actor-text';
 
 export const countText = (count: number): string => count.toLocaleString('en-GB');
 export const agentsText = (count: number): string => (count === 1 ? '1 agent' : `${countText(count)} agents`);
@@ -13,29 +14,39 @@ export function isFinal({ status, containedAt, auditTo }: PresentedCascade): boo
   return status === 'CLOSED' && containedAt !== null && auditTo !== null;
 }
 
-/** What a kill has done so far, and which receivers have acknowledged it. */
-export function KillProgress({ kill }: { kill: PresentedCascade }): VNode {
-  const { status, affected, revoked, parked, receivers } = kill;
+/** The state of a kill. */
+export function KillState({ status, effectiveAt }: Pick<PresentedCascade, 'status' | 'effectiveAt'>): VNode {
+  if (status === 'CLOSED') return <State kind="ended">All keys deleted</State>;
+  if (effectiveAt === null) return <State kind="pending">Ordered, not yet in force</State>;
+  return <State kind="pending">Keys rejected, being deleted</State>;
+}
+
+/** Returns how many agents a kill has revoked so far. */
+export function revokedText({ affected, revoked }: Pick<PresentedCascade, 'affected' | 'revoked'>): string {
+  return affected === null ? countText(revoked) : `${countText(revoked)} of ${countText(affected)}`;
+}
+
+/** What a kill has done so far, and which receivers have acknowledged it. `about` are facts about the agent. */
+export function KillProgress({
+  kill,
+  about = [],
+}: {
+  kill: PresentedCascade;
+  about?: readonly (readonly [string, ComponentChildren])[];
+}): VNode {
+  const { parked, receivers } = kill;
   return (
     <>
       <Panel title="What happened">
         <Facts
           facts={[
-            [
-              'State',
-              status === 'CLOSED' ? (
-                <State kind="ended">All keys deleted</State>
-              ) : (
-                <State kind="pending">Keys rejected, being deleted</State>
-              ),
-            ],
+            ...about,
+            ['State', <KillState {...kill} />],
             ['In force since', exactTime(kill.effectiveAt)],
-            [
-              'Agents revoked',
-              affected === null ? countText(revoked) : `${countText(revoked)} of ${countText(affected)}`,
-            ],
+            ['Agents revoked', revokedText(kill)],
             parked > 0 ? ['Not deleted yet', `${agentsText(parked)}. Their keys are already rejected.`] : null,
             ['Reason', kill.reason ?? 'None'],
+            ['Ordered by', actorText(kill.actor)],
             ['Ordered', exactTime(kill.createdAt)],
             ['Completed', exactTime(kill.closedAt)],
             ['Receivers', receivers.length === 0 ? 'None' : exactTime(kill.containedAt)],

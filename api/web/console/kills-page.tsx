@@ -1,15 +1,16 @@
 import type { VNode } from 'preact';
-import { type Env, envOf, type PartnerId, partnerOf } from '../../../shared/domain/ids';
+import { type Env, envOf, type PartnerId } from '../../../shared/domain/ids';
 import { readOpenCascades } from '../../agents/get-cascade';
 import { findAnyCascade, readKillReport } from '../../agents/kill-report';
 import { presentCascade, type PresentedCascade } from '../../agents/present-cascade';
 import type { ApiContext } from '../../context';
-import { countText, KillReport, KillState } from '../agents/kill-parts';
+import { isFinal, KillProgress, KillState, revokedText } from '../agents/kill-progress';
 import { DataTable, Empty, Panel, RelativeTime } from '../design/app-parts';
+import { LivePart } from '../design/live-part';
 import { Notice } from '../design/text';
 import { agentPath, ENVIRONMENT_NAMES } from './agent-parts';
 import { ConsoleLayout } from './console-layout';
-import { type ConsoleOperator, consolePage } from './console-page';
+import { consolePage } from './console-page';
 import { KILLS, killPath } from './kill-path';
 import { partnerPath } from './partner-parts';
 
@@ -17,7 +18,7 @@ import { partnerPath } from './partner-parts';
 const MAX_OPEN = 50;
 /** Number of the latest kills among which the page shows the completed ones. */
 const MAX_LATEST = 20;
-/** How often pages reload while a kill is being carried out. */
+/** How often pages reload without scripts, and the list with them, while a kill is being carried out. */
 const RELOAD_SECONDS = 3;
 
 /** A kill with the names of its agent and partner. */
@@ -63,9 +64,7 @@ function KillTable({ caption, kills }: { caption: string; kills: readonly NamedK
             <bdi>{agentName}</bdi>
           </a>,
           <KillState {...kill} />,
-          kill.affected === null
-            ? countText(kill.revoked)
-            : `${countText(kill.revoked)} of ${countText(kill.affected)}`,
+          revokedText(kill),
           <a href={partnerPath(kill.partnerId)}>
             <bdi>{partnerName}</bdi>
           </a>,
@@ -77,28 +76,41 @@ function KillTable({ caption, kills }: { caption: string; kills: readonly NamedK
   );
 }
 
-interface KillsProps {
-  operator: ConsoleOperator;
+interface KillList {
   open: readonly NamedKill[];
   /** Number of open kills, which may be more than those in `open`. */
   openCount: number;
   completed: readonly NamedKill[];
 }
 
-function Kills({ operator, open, openCount, completed }: KillsProps): VNode {
+async function readKills(ctx: ApiContext): Promise<KillList> {
+  const [{ data, open: openCount }, latest] = await Promise.all([
+    readOpenCascades(ctx, MAX_OPEN),
+    ctx.store.cascades.latest(MAX_LATEST),
+  ]);
+  const closed = latest.filter(({ closedAt }) => closedAt !== null);
+  // Once a kill is completed, its own count is final.
+  const presented = closed.map((one) => ({ ...presentCascade(one, one.revoked), env: envOf(one.tenant) }));
+  const [open, completed] = await Promise.all([withNames(ctx, data), withNames(ctx, presented)]);
+  return { open, openCount, completed };
+}
+
+function openTitle({ open, openCount }: KillList): string {
+  return openCount > open.length ? `Being carried out: the oldest ${open.length} of ${openCount}` : 'Being carried out';
+}
+
+/** The list, which a script loads again from time to time while a kill is being carried out. */
+function KillTables(list: KillList): VNode {
+  const { open, completed, openCount } = list;
+  const polling = {
+    'hx-get': `${KILLS}/list`,
+    'hx-trigger': `every ${RELOAD_SECONDS}s`,
+    'hx-swap': 'outerMorph',
+    'aria-live': 'polite' as const,
+  };
   return (
-    <ConsoleLayout
-      title="Kills"
-      current={KILLS}
-      operator={operator}
-      lead="Agents that were stopped for good, with everything below them, in all partners and environments."
-    >
-      <Panel
-        title={
-          openCount > open.length ? `Being carried out: the oldest ${open.length} of ${openCount}` : 'Being carried out'
-        }
-        flush
-      >
+    <div {...(openCount > 0 && polling)}>
+      <Panel title={openTitle(list)} flush>
         {open.length === 0 ? (
           <Empty title="No kill is being carried out">
             <p>
@@ -114,7 +126,7 @@ function Kills({ operator, open, openCount, completed }: KillsProps): VNode {
           <KillTable caption="Latest completed kills, newest first" kills={completed} />
         </Panel>
       )}
-    </ConsoleLayout>
+    </div>
   );
 }
 
@@ -124,34 +136,56 @@ export const killsPage = consolePage({
   path: '/kills',
   right: 'partners:read',
   handle: async ({ ctx, operator }) => {
-    const [{ data, open: openCount }, latest] = await Promise.all([
-      readOpenCascades(ctx, MAX_OPEN),
-      ctx.store.cascades.latest(MAX_LATEST),
-    ]);
-    const closed = latest.filter(({ closedAt }) => closedAt !== null);
-    // Once a kill is completed, its own count is final.
-    const presented = closed.map((one) => ({ ...presentCascade(one, one.revoked), env: envOf(one.tenant) }));
-    const [open, completed] = await Promise.all([withNames(ctx, data), withNames(ctx, presented)]);
+    const list = await readKills(ctx);
     return {
-      headers: openCount > 0 ? { Refresh: String(RELOAD_SECONDS) } : {},
-      html: <Kills {...{ operator, open, openCount, completed }} />,
+      html: (
+        <ConsoleLayout
+          title="Kills"
+          current={KILLS}
+          operator={operator}
+          lead="Agents that were stopped for good, with everything below them, in all partners and environments."
+          {...(list.openCount > 0 && { reloadSeconds: RELOAD_SECONDS })}
+        >
+          <KillTables {...list} />
+        </ConsoleLayout>
+      ),
     };
   },
 });
 
-function Report({ operator, named }: { operator: ConsoleOperator; named: NamedKill }): VNode {
-  const { kill, env, agentName, partnerName } = named;
+/** The list of kills as a part of its page. */
+export const killList = consolePage({
+  method: 'GET',
+  path: '/kills/list',
+  right: 'partners:read',
+  handle: async ({ ctx }) => ({ fragment: <KillTables {...await readKills(ctx)} /> }),
+});
+
+async function readReport(ctx: ApiContext, cascadeId: string): Promise<NamedKill> {
+  const { tenant } = await findAnyCascade(ctx, cascadeId);
+  const report = await readKillReport(ctx, tenant, cascadeId);
+  const [named] = await withNames(ctx, [{ ...report, env: envOf(tenant) }]);
+  return named!;
+}
+
+function Progress({ kill, env, agentName, partnerName }: NamedKill): VNode {
+  const about = [
+    [
+      'Partner',
+      <a href={partnerPath(kill.partnerId)}>
+        <bdi>{partnerName}</bdi>
+      </a>,
+    ],
+    ['Environment', ENVIRONMENT_NAMES[env]],
+    [
+      'Agent',
+      <a href={agentPath(kill.agentId)}>
+        <bdi>{agentName}</bdi>
+      </a>,
+    ],
+  ] as const;
   return (
-    <ConsoleLayout
-      title={kill.effectiveAt === null ? `Stopping ${agentName}` : `${agentName} is stopped`}
-      current={KILLS}
-      operator={operator}
-      lead={
-        kill.status === 'CLOSED'
-          ? 'This page has a permanent address and prints well.'
-          : 'This page reloads until every key is deleted.'
-      }
-    >
+    <>
       {kill.parked > 0 && (
         <Notice kind="warn" title="Some agents could not be revoked yet">
           <p>
@@ -159,26 +193,8 @@ function Report({ operator, named }: { operator: ConsoleOperator; named: NamedKi
           </p>
         </Notice>
       )}
-      <KillReport
-        kill={kill}
-        receiversOf="The partner’s receivers"
-        about={[
-          [
-            'Partner',
-            <a href={partnerPath(kill.partnerId)}>
-              <bdi>{partnerName}</bdi>
-            </a>,
-          ],
-          ['Environment', ENVIRONMENT_NAMES[env]],
-          [
-            'Agent',
-            <a href={agentPath(kill.agentId)}>
-              <bdi>{agentName}</bdi>
-            </a>,
-          ],
-        ]}
-      />
-    </ConsoleLayout>
+      <KillProgress kill={kill} about={about} />
+    </>
   );
 }
 
@@ -188,12 +204,37 @@ export const anyKillReportPage = consolePage({
   path: '/kills/:id',
   right: 'partners:read',
   handle: async ({ ctx, operator, params }) => {
-    const { _id, tenant } = await findAnyCascade(ctx, params['id']!);
-    const report = await readKillReport(ctx, tenant, _id);
-    const [named] = await withNames(ctx, [{ ...report, partnerId: partnerOf(tenant), env: envOf(tenant) }]);
+    const named = await readReport(ctx, params['id']!);
+    const { kill, agentName } = named;
     return {
-      headers: report.status === 'CLOSED' ? {} : { Refresh: String(RELOAD_SECONDS) },
-      html: <Report operator={operator} named={named!} />,
+      html: (
+        <ConsoleLayout
+          title={kill.effectiveAt === null ? `Stopping ${agentName}` : `${agentName} is stopped`}
+          current={KILLS}
+          operator={operator}
+          lead="This page has a permanent address and prints well."
+          {...(kill.status !== 'CLOSED' && { reloadSeconds: RELOAD_SECONDS })}
+        >
+          <LivePart path={isFinal(kill) ? null : `${killPath(kill.cascadeId)}/live`}>
+            <Progress {...named} />
+          </LivePart>
+        </ConsoleLayout>
+      ),
     };
   },
+});
+
+/** The progress of a kill as server-sent events. */
+export const liveKillReport = consolePage({
+  method: 'GET',
+  path: '/kills/:id/live',
+  right: 'partners:read',
+  handle: ({ ctx, params }) => ({
+    live: {
+      read: async () => {
+        const named = await readReport(ctx, params['id']!);
+        return { html: <Progress {...named} />, isLast: isFinal(named.kill) };
+      },
+    },
+  }),
 });

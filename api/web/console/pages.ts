@@ -15,6 +15,7 @@ import { erasuresPage } from './erasures-page';
 import { overviewPage } from './overview';
 import { verifyAuditPage, verifyAuditStep } from './verify-audit-page';
 import { anyKillReportPage, killsPage } from './kills-page';
+import { anyKillReportPage, killList, killsPage, liveKillReport } from './kills-page';
 import { overviewPage } from './overview';
 import { partnerPage } from './partner-page';
 import { partnersPage } from './partners-page';
@@ -67,5 +68,8 @@ export const CONSOLE_PAGES = [
   reactivateAnyAgentPage,
   reactivateAnyAgent,
   killsPage,
+  // Before the path with `:id` in the same position.
+  killList,
   anyKillReportPage,
+  liveKillReport,
 ];

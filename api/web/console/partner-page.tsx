@@ -3,7 +3,7 @@ import type { Env } from '../../../shared/domain/ids';
 import { EnvironmentSwitch, Panel, RelativeTime, Split } from '../design/app-parts';
 import { ButtonLink } from '../design/form';
 import { Facts, Num } from '../design/text';
-import { countText } from '../agents/kill-parts';
+import { countText } from '../agents/kill-progress';
 import { AuditLog } from './audit-log';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleOperator, consolePage } from './console-page';

@@ -3,7 +3,7 @@ import type { Env } from '../../../shared/domain/ids';
 import { KEY_SCOPES } from '../../../shared/domain/scopes';
 import { HOUR_MS } from '../../../shared/domain/usage';
 import type { PresentedKey } from '../../keys/key-schemas';
-import { countText } from '../agents/kill-parts';
+import { countText } from '../agents/kill-progress';
 import { type Bar, BarChart } from '../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime } from '../design/app-parts';
 import { ROLE_NAMES } from '../portal/roles';

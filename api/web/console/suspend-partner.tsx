@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { readPartner } from '../../partners/get-partner';
 import { previewSuspension, type SuspensionPreview } from '../../partners/preview-suspension';
 import { updatePartnerRoute } from '../../partners/update-partner';
-import { countText } from '../agents/kill-parts';
+import { countText } from '../agents/kill-progress';
 import { DataTable, Panel, Split } from '../design/app-parts';
 import { confirmationErrors, ConfirmationFields, reasonErrors, ReasonField } from '../design/confirmation';
 import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../design/form';

@@ -11,16 +11,22 @@ interface ConfirmationProps {
   hint: string;
   /** What the fields contain. */
   form: Readonly<Record<string, string | undefined>>;
+  /** Says who reads the reason. By default, as in the console. */
+  reasonHint?: string;
   errors: readonly FormError[];
 }
 
 /** The field for the reason of an action. */
-export function ReasonField({ form, errors }: Pick<ConfirmationProps, 'form' | 'errors'>): VNode {
+export function ReasonField({
+  form,
+  reasonHint = 'For the audit log, which the partner can read.',
+  errors,
+}: Pick<ConfirmationProps, 'form' | 'reasonHint' | 'errors'>): VNode {
   return (
     <Field
       name="reason"
       label="Reason"
-      hint="For the audit log, which the partner can read."
+      hint={reasonHint}
       maxLength={MAX_REASON_LENGTH}
       autocomplete="off"
       value={form['reason'] ?? ''}
@@ -30,10 +36,11 @@ export function ReasonField({ form, errors }: Pick<ConfirmationProps, 'form' | '
 }
 
 /** The fields with which a destructive action asks for a reason and a typed name. */
-export function ConfirmationFields({ expected, hint, form, errors }: ConfirmationProps): VNode {
+export function ConfirmationFields({ expected, hint, ...reason }: ConfirmationProps): VNode {
+  const { form, errors } = reason;
   return (
     <>
-      <ReasonField form={form} errors={errors} />
+      <ReasonField {...reason} />
       <Field
         name="name"
         label={`Type ${expected} to confirm`}
