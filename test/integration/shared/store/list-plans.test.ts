@@ -233,6 +233,10 @@ const OTHERS: [what: string, read: () => Promise<unknown>][] = [
   ['due emails', () => store.queuedMails.due(at(0), at(ROWS), PAGE_SIZE)],
   ['due cache outbox entries', () => store.cacheOutbox.due(at(ROWS), PAGE_SIZE)],
   ['due cascades', () => store.cascades.due(at(ROWS), PAGE_SIZE)],
+  ['the latest kills', () => store.cascades.latest(PAGE_SIZE)],
+  ['partners by name', () => store.partners.byName('Harbour', PAGE_SIZE)],
+  ['the partner that has a key', () => store.partners.byKeyHash('any')],
+  ['the partner that has a key with an ID', () => store.partners.byKeyId('key_any')],
 ];
 
 describe('query plans of lists', () => {
