@@ -29,7 +29,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'agent.subtree.kill.repeated': 'Stopped an agent again',
 };
 
-/** What was done, by whom and why, newest first. */
+/** Lists changes with their actors and reasons, newest first. */
 export function AuditLog({
   title,
   empty,

@@ -20,7 +20,7 @@ const MAX_ACTIONS = 8;
 const READER = 'operator';
 
 type Usage = Awaited<ReturnType<typeof presentUsage>>;
-export type Webhook = z.input<typeof webhookSchema>;
+type Webhook = z.input<typeof webhookSchema>;
 
 /** What the page of a partner shows. */
 export interface PartnerDetails {
