@@ -3,6 +3,7 @@ import { type Env, tenantOf } from '../../shared/domain/ids';
 import { countQueuedEvents } from '../../shared/queue/count-queued-events';
 import type { PartnerDoc } from '../../shared/store/partners';
 import type { ApiContext } from '../context';
+import { PublicError } from '../http/public-error';
 
 /** Statuses of agents that have a key. A suspension of their partner rejects it. */
 const STATUSES_WITH_KEY: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
@@ -30,7 +31,14 @@ export interface SuspensionPreview {
   environments: AffectedEnvironment[];
 }
 
-/** Counts what suspending a partner would affect, without changing anything. */
+const RETRY_AFTER_SECONDS = 2;
+
+function queueSilent(cause: unknown): PublicError {
+  const detail = 'Redis did not respond, so the queued events could not be counted. Nothing was changed. Try again.';
+  return new PublicError('OVERLOADED', detail, { retryAfterSeconds: RETRY_AFTER_SECONDS, cause });
+}
+
+/** Counts what suspending a partner would affect, without changing anything. Throws 503 while Redis does not respond. */
 export async function previewSuspension(deps: Deps, partner: PartnerDoc): Promise<SuspensionPreview> {
   const { _id: partnerId, name, suspended, keys } = partner;
   const environments = await Promise.all(
@@ -38,7 +46,9 @@ export async function previewSuspension(deps: Deps, partner: PartnerDoc): Promis
       const tenant = tenantOf(partnerId, env);
       const [agents, queued] = await Promise.all([
         deps.store.agents.countOf(tenant, STATUSES_WITH_KEY),
-        countQueuedEvents(deps, tenant),
+        countQueuedEvents(deps, tenant).catch((cause: unknown) => {
+          throw queueSilent(cause);
+        }),
       ]);
       return {
         env,
