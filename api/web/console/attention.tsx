@@ -9,7 +9,7 @@ import type { ConsoleCall } from './console-page';
 import { DEAD_LETTERS_PATH } from './dead-letter-words';
 import { LONG_FAILING_MS, WEBHOOKS } from './endpoint-parts';
 import { ERASURES } from './erasure-parts';
-import { healthPathOf } from './health-page';
+import { KILLS } from './kill-path';
 
 /** Time limit of each read, so that one server that does not respond cannot hold up the page. */
 const READ_TIMEOUT_MS = 4_000;
@@ -65,7 +65,7 @@ function readsOf({ ctx, operator }: Page): readonly (Omit<Concern, 'count' | 'de
     },
     {
       what: 'Kills that take long',
-      href: healthPathOf('cascades'),
+      href: KILLS,
       action: 'Open',
       read: async () => {
         const { running, partial, oldest, isLate } = await readOpenKills(ctx.store, Date.now());

@@ -37,11 +37,6 @@ function checksOf(findings: readonly Finding[]): Check[] {
   return STATUSES.flatMap((wanted) => checks.filter(({ status }) => status === wanted));
 }
 
-/** Returns where the health page shows a check. */
-export function healthPathOf(check: string): string {
-  return `${PATH}#${idOf(check)}`;
-}
-
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 
 const idOf = (check: string): string => check.replaceAll(/[^a-z0-9]+/g, '-');
