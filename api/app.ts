@@ -9,7 +9,7 @@ import { withMessageClasses } from './http/message-classes';
 import { finishWithProblem, openExchange } from './http/finish';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
-import { queuesPages } from './web/console/queues-page';
+import { queuesPages } from './web/console/queues/queues-page';
 import { errorPages, pageRoutes } from './web/mount-pages';
 import { BARE_ROUTES, PARTNER_ROUTES } from './routes';
 

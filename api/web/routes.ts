@@ -1,5 +1,5 @@
 import { errorTypePage, guidePage } from './guide/guide-page';
-import { OPERATOR_PAGES } from './console/log-in';
+import { OPERATOR_PAGES } from './console/queues/log-in';
 import { CONSOLE_PAGES } from './console/pages';
 import { partnersPage } from './applications/about';
 import { apply, applyPage } from './applications/apply';
@@ -21,13 +21,13 @@ import { runbookPage } from './runbook/runbook-page';
 import { homePage } from './home';
 import { codePage, submitCode } from './links/link-by-code';
 import { decideInvite, invitePage } from './links/link-by-invite';
-import { acceptInvitationPage, invitationPage } from './portal/invitation';
-import { completePortalProviderLogIn, startPortalProviderLogIn } from './portal/log-in-by-provider';
-import { portalLogIn, portalLogInPage, portalLogOut } from './portal/log-in';
-import { passkeyLogIn, passkeyLogInPage } from './portal/log-in-with-passkey';
+import { acceptInvitationPage, invitationPage } from './portal/log-in/invitation';
+import { completePortalProviderLogIn, startPortalProviderLogIn } from './portal/log-in/log-in-by-provider';
+import { portalLogIn, portalLogInPage, portalLogOut } from './portal/log-in/log-in';
+import { passkeyLogIn, passkeyLogInPage } from './portal/log-in/log-in-with-passkey';
 import { ACCOUNT_PAGES } from './portal/account/pages';
 import { CONFIRM_PAGES, MEMBER_PAGES } from './portal/pages';
-import { portalForgot, portalForgotPage, portalReset, portalResetPage } from './portal/password';
+import { portalForgot, portalForgotPage, portalReset, portalResetPage } from './portal/log-in/password';
 import type { Page } from './http/page';
 
 /** All pages. Pages are not served under `/v1` and do not appear in the OpenAPI document. */

@@ -1,4 +1,4 @@
-import { openOperatorSession } from '../../api/web/console/session';
+import { openOperatorSession } from '../../api/web/console/queues/session';
 import { csrfTokenOf } from '../../api/web/http/csrf-token';
 import { boardPaths, CONSOLE_REQUESTS } from './console-requests';
 import { ADMIN_TOKEN, type Harness } from './harness';

@@ -2,7 +2,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import type { PresentedCascade } from '../../agents/present-cascade';
 import { DataTable, Panel, State } from '../design/app-parts';
 import { Facts } from '../design/text';
-import { actorText } from './actor-text';
+import { actorText } from '../audit/audit-words';
 
 export const countText = (count: number): string => count.toLocaleString('en-GB');
 export const agentsText = (count: number): string => (count === 1 ? '1 agent' : `${countText(count)} agents`);

@@ -6,10 +6,10 @@ import { readHealth } from '../../admin/health/health-report';
 import { countErasures } from '../../users/list-erasures';
 import { DataTable, Empty, Panel, RelativeTime, State } from '../design/app-parts';
 import type { ConsoleCall } from './console-page';
-import { DEAD_LETTERS_PATH } from './dead-letter-words';
-import { LONG_FAILING_MS, WEBHOOKS } from './endpoint-parts';
-import { ERASURES } from './erasure-parts';
-import { KILLS } from './kill-path';
+import { DEAD_LETTERS_PATH } from './queues/dead-letter-words';
+import { LONG_FAILING_MS, WEBHOOKS } from './webhooks/endpoint-parts';
+import { ERASURES } from './erasures/erasure-parts';
+import { KILLS } from './paths';
 
 /** Time limit of each read, so that one server that does not respond cannot hold up the page. */
 const READ_TIMEOUT_MS = 4_000;

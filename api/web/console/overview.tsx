@@ -4,7 +4,7 @@ import { pageOfApplications } from '../../partners/list-applications';
 import type { PresentedApplication } from '../../partners/present-application';
 import { Panel, Split } from '../design/app-parts';
 import { Facts } from '../design/text';
-import { ApplicationsTable } from './applications-table';
+import { ApplicationsTable } from './applications/applications-table';
 import { NeedsAttention, readConcerns } from './attention';
 import { ConsoleLayout } from './console-layout';
 import { type ConsoleOperator, consolePage } from './console-page';

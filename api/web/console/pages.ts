@@ -1,27 +1,32 @@
-import { agentPage } from './agent-page';
-import { applicationPage } from './application-page';
-import { applicationsPage } from './applications-page';
-import { changePartner, changePartnerPage } from './change-partner';
-import { approveApplication, rejectApplication } from './decide';
-import { drop, dropPage, replayDeadLetter, replayDeadLetters } from './change-dead-letters';
-import { deadLetterPage } from './dead-letter-page';
-import { deadLettersPage } from './dead-letters-page';
-import { healthPage } from './health-page';
-import { auditPage, filterAuditPage } from './audit-page';
-import { endpointPage } from './endpoint-page';
-import { endpointsPage } from './endpoints-page';
-import { erasureLive, erasurePage } from './erasure-page';
-import { erasuresPage } from './erasures-page';
+import { agentPage } from './agents/agent-page';
+import { applicationPage } from './applications/application-page';
+import { applicationsPage } from './applications/applications-page';
+import { changePartner, changePartnerPage } from './partners/change-partner';
+import { approveApplication, rejectApplication } from './applications/decide';
+import { drop, dropPage, replayDeadLetter, replayDeadLetters } from './queues/change-dead-letters';
+import { deadLetterPage } from './queues/dead-letter-page';
+import { deadLettersPage } from './queues/dead-letters-page';
+import { healthPage } from './health/health-page';
+import { auditPage, filterAuditPage } from './audit/audit-page';
+import { endpointPage } from './webhooks/endpoint-page';
+import { endpointsPage } from './webhooks/endpoints-page';
+import { erasureLive, erasurePage } from './erasures/erasure-page';
+import { erasuresPage } from './erasures/erasures-page';
 import { overviewPage } from './overview';
-import { verifyAuditPage, verifyAuditStep } from './verify-audit-page';
-import { anyKillReportPage, killList, killsPage, liveKillReport } from './kills-page';
-import { partnerPage } from './partner-page';
-import { partnersPage } from './partners-page';
-import { replaceKeys, replaceKeysPage } from './replace-keys';
-import { revokeKey, revokeKeyPage } from './revoke-key';
-import { findAnything, searchPage } from './search-page';
-import { reactivateAnyAgent, reactivateAnyAgentPage, stopAnyAgent, stopAnyAgentPage } from './stop-any-agent';
-import { reactivatePartner, reactivatePartnerPage, suspendPartner, suspendPartnerPage } from './suspend-partner';
+import { verifyAuditPage, verifyAuditStep } from './audit/verify-audit-page';
+import { anyKillReportPage, killList, killsPage, liveKillReport } from './agents/kills-page';
+import { partnerPage } from './partners/partner-page';
+import { partnersPage } from './partners/partners-page';
+import { replaceKeys, replaceKeysPage } from './partners/replace-keys';
+import { revokeKey, revokeKeyPage } from './partners/revoke-key';
+import { findAnything, searchPage } from './search/search-page';
+import { reactivateAnyAgent, reactivateAnyAgentPage, stopAnyAgent, stopAnyAgentPage } from './agents/stop-any-agent';
+import {
+  reactivatePartner,
+  reactivatePartnerPage,
+  suspendPartner,
+  suspendPartnerPage,
+} from './partners/suspend-partner';
 
 /** The pages of the console, each with the right that the operator's role needs. */
 export const CONSOLE_PAGES = [

@@ -11,7 +11,7 @@ import { csvLine } from '../http/csv';
 import type { Fields } from '../http/page';
 import { hrefOf } from './href';
 import { type Member, type MemberCall, memberPage } from './member-page';
-import { numberText } from './outcomes';
+import { numberText } from './events/outcomes';
 import { PortalLayout } from './portal-layout';
 
 const PATH = '/usage';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CONSOLE_PAGES } from '../../../api/web/console/pages';
-import { openOperatorSession } from '../../../api/web/console/session';
+import { openOperatorSession } from '../../../api/web/console/queues/session';
 import { csrfTokenOf } from '../../../api/web/http/csrf-token';
 import { ACCOUNT_PAGES } from '../../../api/web/portal/account/pages';
 import { MEMBER_PAGES } from '../../../api/web/portal/pages';

@@ -1,4 +1,4 @@
-import { openOperatorSession } from '../../../api/web/console/session';
+import { openOperatorSession } from '../../../api/web/console/queues/session';
 import { PRESETS } from '../../../shared/domain/agent';
 import { newApiKey } from '../../../shared/domain/api-key';
 import { KEY_SCOPES } from '../../../shared/domain/scopes';

@@ -254,10 +254,12 @@ describe('the audit log', () => {
     const list = await open('/audit', viewer);
     const filtered = await viewer.browser.submit(list, { action: 'agent.policy.changed', actor: 'MEMBER' });
     expect(filtered.path).toMatch(/audit\?action=agent\.policy\.changed&actor=MEMBER$/);
-    expect(filtered.text).toMatch(/Policy changed.*Max spawn depth: 2 → 9/);
-    expect(filtered.root.querySelectorAll('tbody tr').every(({ text }) => text.includes('Policy changed'))).toBe(true);
+    expect(filtered.text).toMatch(/Policy for agents changed.*Max spawn depth: 2 → 9/);
+    expect(
+      filtered.root.querySelectorAll('tbody tr').every(({ text }) => text.includes('Policy for agents changed')),
+    ).toBe(true);
     const today = new Date().toISOString().slice(0, 10);
-    expect((await viewer.browser.submit(list, { from: today, to: today })).text).toContain('Policy changed');
+    expect((await viewer.browser.submit(list, { from: today, to: today })).text).toContain('Policy for agents changed');
     expect((await viewer.browser.submit(list, { to: '2020-01-01' })).text).toContain('No entries');
     const user = await viewer.browser.submit(list, { target: 'ada@example.org', from: 'today' });
     expect([user.status, user.path]).toEqual([422, `${base}/audit`]);

@@ -79,7 +79,7 @@ describe('the pages about receipts and requests', () => {
     expect(page.html).toContain(encodeURIComponent(receiptId));
     const key = { name: 'Made by a request' };
     await mir.client.post('/v1/keys', partner.liveKey, key, { 'x-request-id': 'changes-1' });
-    expect((await viewer.browser.get(at('/requests?request=changes-1'))).text).toMatch(/Changes.*key\.created/);
+    expect((await viewer.browser.get(at('/requests?request=changes-1'))).text).toMatch(/Changes.*API key created/);
     const nothing = await viewer.browser.get(at('/requests?request=mixed'));
     expect(nothing.text).toMatch(/Nothing is recorded under this ID.*MIR accepted all of its events/);
   });
@@ -192,7 +192,7 @@ describe('the pages about keys', () => {
     const key = created.root.querySelector('#api-key')!.text;
     expect((await mir.client.get('/v1/events', key)).status).toBe(403);
     const view = await viewer.browser.get(linkOf(created, 'Open the key'));
-    expect(view.text).toMatch(/^Restricted .*Expires.*Only from 203\.0\.113\.7.*Submit events.*key\.created/);
+    expect(view.text).toMatch(/^Restricted .*Expires.*Only from 203\.0\.113\.7.*Submit events.*API key created/);
     expect(view.text).not.toContain('Rotate…');
     const wrong = await createKey({ name: 'Wrong', allowedIps: 'nowhere' });
     expect(wrong.status).toBe(422);

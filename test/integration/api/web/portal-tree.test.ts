@@ -99,7 +99,7 @@ describe('the page of an agent', () => {
     expect(page.root.querySelector('.path')!.text).toContain('Orders orchestrator');
     expect(page.text).toMatch(/Expires in 1 hour · set by an agent above/);
     expect(page.text).toContain('mir.transaction.*');
-    expect(page.text).toMatch(/Agent suspended An API key .* looks odd/);
+    expect(page.text).toMatch(/Agent suspended API key key_.* looks odd/);
     expect(namesIn(page)).toEqual(['Leaf']);
     await mir.client.post(`/v1/agents/${branch.agentId}/reactivate`, partner.liveKey, {});
   });

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_POLICY } from '../../../../shared/domain/agent';
 import { projectRoot } from '../../../../shared/project';
-import { ACTION_WORDS, factsOf } from '../../../../api/web/portal/audit-words';
+import { changedValues } from '../../../../api/web/audit/audit-values';
+import { ACTION_WORDS } from '../../../../api/web/audit/audit-words';
 import { durationText, readDuration } from '../../../../api/web/portal/duration';
 import { policySchema } from '../../../../api/agents/policy-schema';
-import { fieldsOfPolicy, policyOfFields } from '../../../../api/web/portal/policy-input';
-import { changesBetween, revisionOf } from '../../../../api/web/portal/policy-rules';
+import { fieldsOfPolicy, policyOfFields } from '../../../../api/web/portal/control/policy-input';
+import { changesBetween, revisionOf } from '../../../../api/web/portal/control/policy-rules';
 
 describe('time spans in forms', () => {
   it('are shown in the largest exact unit, and read back', () => {
@@ -47,16 +48,18 @@ describe('the form of the policy', () => {
 });
 
 describe('the words of the audit log', () => {
-  it('name every action that MIR records for a partner', () => {
+  it('name every action that MIR records', () => {
     const files = ['api', 'shared', 'workers'].flatMap((folder) =>
       readdirSync(join(projectRoot(), folder), { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.ts') && !name.startsWith('web'))
         .map((name) => readFileSync(join(projectRoot(), folder, name), 'utf8')),
     );
     const found = files.flatMap((text) =>
-      [...text.matchAll(/'((?:agent|cascade|key|link|member|partner|receiver|user|webhook)\.[a-z_.-]+)'/g)].map(
-        ([, action]) => action!,
-      ),
+      [
+        ...text.matchAll(
+          /'((?:agent|application|cascade|dead-letter|key|link|member|partner|person|receiver|staff|user|webhook)\.[a-z_.-]+)'/g,
+        ),
+      ].map(([, action]) => action!),
     );
     // Messages of webhooks, fields of documents, and what belongs to other chains.
     const others =
@@ -65,17 +68,17 @@ describe('the words of the audit log', () => {
     expect([...new Set(found)].filter((action) => !(action in ACTION_WORDS) && !others.test(action))).toEqual([]);
   });
 
-  it('show what changed, and all values of what is new', () => {
-    const before = { status: 'ACTIVE', owner: null, limits: { events: 1, requests: 2 }, same: [1] };
-    const after = { status: 'SUSPENDED', owner: 'Ada', limits: { events: 5, requests: 2 }, same: [1] };
-    expect(factsOf({ before, after })).toEqual([
-      { label: 'Status', from: 'ACTIVE', to: 'SUSPENDED' },
-      { label: 'Owner', from: 'none', to: 'Ada' },
-      { label: 'Limits, Events', from: '1', to: '5' },
+  it('show each value before and after a change', () => {
+    const before = { status: 'ACTIVE', owner: null, limits: { eventsPerMinute: 1 }, same: [1] };
+    const after = { status: 'SUSPENDED', owner: 'Ada', limits: { eventsPerMinute: 5_000 }, same: [1] };
+    expect(changedValues({ before, after })).toEqual([
+      { name: 'Status', before: 'ACTIVE', after: 'SUSPENDED' },
+      { name: 'Owner', before: 'None', after: 'Ada' },
+      { name: 'Limits: events per minute', before: '1', after: '5,000' },
+      { name: 'Same', before: '1', after: '1' },
     ]);
-    expect(factsOf({ before: null, after: { rateLimitPerMinute: 5, owned: true } })).toEqual([
-      { label: 'Rate limit per minute', from: null, to: '5' },
-      { label: 'Owned', from: null, to: 'yes' },
+    expect(changedValues({ before: null, after: { owned: true } })).toEqual([
+      { name: 'Owned', before: null, after: 'Yes' },
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readHealth } from '../../../../../api/admin/health/health-report';
 import { createCheckRunner, ok } from '../../../../../api/admin/health/finding';
-import { runbookOf, wordsOf } from '../../../../../api/web/console/health-words';
+import { runbookOf, wordsOf } from '../../../../../api/web/console/health/health-words';
 import { runbook } from '../../../../../api/web/runbook/runbook-page';
 import { queueKeys } from '../../../../../shared/queue/bullmq-internals';
 import { VERSION } from '../../../../../shared/project';

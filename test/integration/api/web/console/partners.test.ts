@@ -98,7 +98,7 @@ describe('a change of plan and limits', () => {
     const fields = { ...TERMS, eventsPerMinute: '120', reason: 'Agreed by phone' };
     const changed = await submit(partner, '/change', fields);
     expect(changed.path).toBe(`${pathOf(partner)}?done=changed`);
-    expect(changed.text).toMatch(/The change is saved.*Changed plan or limits“Agreed by phone”Member ADMIN/);
+    expect(changed.text).toMatch(/The change is saved.*Partner changed“Agreed by phone”Member ADMIN/);
     // The share of the queue was not stored before, so a later default still applies.
     expect((await stored(partner)).limits).toEqual({ eventsPerMinute: 120, requestsPerMinute: 1_000_000 });
     const [entry] = await auditOf(h.ctx, partner.partnerId);

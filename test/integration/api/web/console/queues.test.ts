@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { openOperatorSession, OPERATOR_SESSION_SECONDS } from '../../../../../api/web/console/session';
+import { openOperatorSession, OPERATOR_SESSION_SECONDS } from '../../../../../api/web/console/queues/session';
 import { staffCookie } from '../../../../../api/accounts/staff-cookie';
 import { OPERATORS, type OrganizationId } from '../../../../../shared/store/members';
 import { queueKeys } from '../../../../../shared/queue/bullmq-internals';

@@ -102,7 +102,7 @@ describe('the page of an agent', () => {
     expect([wrong.status, await statusWith(h.client, own.apiKey)]).toEqual([422, 200]);
     const suspended = await onCall.submit(form, fields);
     expect(suspended.path).toBe(`${agentPath(own)}?done=suspended`);
-    expect(suspended.text).toContain('Suspended an agent“Odd traffic”Member ON_CALL');
+    expect(suspended.text).toContain('Agent suspended“Odd traffic”Member ON_CALL');
     expect(await statusWith(h.client, below.apiKey)).toBe(403);
     const reactivate = await onCall.get(`${agentPath(own)}/reactivate`);
     await onCall.submit(reactivate, { reason: 'Explained' });

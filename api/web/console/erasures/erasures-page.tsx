@@ -1,0 +1,163 @@
+import type { VNode } from 'preact';
+import {
+  countErasures,
+  type ErasureCounts,
+  type ListedErasure,
+  LONG_ERASURE_MS,
+  MAX_COUNT,
+  pageOfErasures,
+} from '../../../users/list-erasures';
+import { DataTable, Empty, NextPage, Panel, RelativeTime, Tiles } from '../../design/app-parts';
+import { ConsoleLayout } from '../console-layout';
+import { type ConsoleOperator, consolePage } from '../console-page';
+import { ERASURES, erasurePath, ErasureState, lengthText, Owner, STAGE_WORDS } from './erasure-parts';
+
+/** Number of erasures on a page. What each one waits for is read separately. */
+const PAGE_SIZE = 25;
+const MINUTE_MS = 60_000;
+
+const FILTERS = { RUNNING: 'Running', DONE: 'Done' } as const;
+type Filter = keyof typeof FILTERS;
+
+const hrefOf = (filter: Filter): string => `${ERASURES}?state=${filter}`;
+
+function StateFilter({ chosen }: { chosen: Filter }): VNode {
+  return (
+    <div class="segments" role="group" aria-label="State">
+      {(Object.keys(FILTERS) as Filter[]).map((one) => (
+        <a key={one} href={hrefOf(one)} {...(one === chosen ? { 'aria-current': 'true' as const } : {})}>
+          {FILTERS[one]}
+        </a>
+      ))}
+    </div>
+  );
+}
+
+/** Returns a number of erasures, which are counted up to a maximum. */
+function countText(count: number): string {
+  return count >= MAX_COUNT ? `${MAX_COUNT.toLocaleString('en-GB')} or more` : count.toLocaleString('en-GB');
+}
+
+function Counts({ counts: { running, late, done } }: { counts: ErasureCounts }): VNode {
+  const minutes = LONG_ERASURE_MS / MINUTE_MS;
+  return (
+    <Tiles
+      label="Erasures of all partners"
+      tiles={[
+        { label: 'Running', figure: countText(running), note: 'Usually a few seconds each' },
+        {
+          label: 'Late',
+          figure: countText(late),
+          note: late === 0 ? `None runs longer than ${minutes} minutes` : `Running for more than ${minutes} minutes`,
+        },
+        { label: 'Done', figure: countText(done), note: 'In the last 30 days' },
+      ]}
+    />
+  );
+}
+
+function RunningTable({ erasures }: { erasures: readonly ListedErasure[] }): VNode {
+  return (
+    <DataTable
+      caption="Running erasures, oldest first"
+      columns={[
+        { text: 'Partner' },
+        { text: 'State' },
+        { text: 'Running for' },
+        { text: 'Waits for' },
+        { text: 'Events deleted', numeric: true },
+      ]}
+      rows={erasures.map((erasure) => ({
+        key: erasure.receiptId,
+        cells: [
+          <a href={erasurePath(erasure.receiptId)}>
+            <Owner owner={erasure} />
+          </a>,
+          <ErasureState erasure={erasure} />,
+          <time dateTime={erasure.erasedAt} title={erasure.erasedAt}>
+            {lengthText(Date.now() - Date.parse(erasure.erasedAt))}
+          </time>,
+          STAGE_WORDS[erasure.progress.stage],
+          erasure.eventsErased.toLocaleString('en-GB'),
+        ],
+      }))}
+    />
+  );
+}
+
+function DoneTable({ erasures }: { erasures: readonly ListedErasure[] }): VNode {
+  return (
+    <DataTable
+      caption="Finished erasures, newest first"
+      columns={[
+        { text: 'Partner' },
+        { text: 'Requested' },
+        { text: 'Took' },
+        { text: 'Events deleted', numeric: true },
+      ]}
+      rows={erasures.map((erasure) => ({
+        key: erasure.receiptId,
+        cells: [
+          <a href={erasurePath(erasure.receiptId)}>
+            <Owner owner={erasure} />
+          </a>,
+          <RelativeTime at={new Date(erasure.erasedAt)} />,
+          erasure.settledAt === null ? '' : lengthText(Date.parse(erasure.settledAt) - Date.parse(erasure.erasedAt)),
+          erasure.eventsErased.toLocaleString('en-GB'),
+        ],
+      }))}
+    />
+  );
+}
+
+function Nothing({ filter }: { filter: Filter }): VNode {
+  return (
+    <Empty title={filter === 'RUNNING' ? 'No erasure is running' : 'No erasure in the last 30 days'}>
+      <p>
+        Partners erase a user through the API or in the portal. For them, use <code>mir users erase</code>; the{' '}
+        <a href="/runbook#a-person-asks-for-erasure">runbook</a> says how.
+      </p>
+    </Empty>
+  );
+}
+
+interface ErasuresProps {
+  operator: ConsoleOperator;
+  filter: Filter;
+  counts: ErasureCounts;
+  page: { data: readonly ListedErasure[]; nextCursor: string | null };
+}
+
+function Erasures({ operator, filter, counts, page: { data, nextCursor } }: ErasuresProps): VNode {
+  const Table = filter === 'RUNNING' ? RunningTable : DoneTable;
+  return (
+    <ConsoleLayout
+      title="Erasures"
+      current={ERASURES}
+      operator={operator}
+      lead="Users whose events MIR deletes at the request of a partner. No page names the user."
+      aside={<StateFilter chosen={filter} />}
+    >
+      <Counts counts={counts} />
+      <Panel flush>
+        {data.length === 0 ? <Nothing filter={filter} /> : <Table erasures={data} />}
+        <NextPage href={hrefOf(filter)} cursor={nextCursor} />
+      </Panel>
+    </ConsoleLayout>
+  );
+}
+
+/** Erasures of all partners: those that run, oldest first, or those that are done. */
+export const erasuresPage = consolePage({
+  method: 'GET',
+  path: '/erasures',
+  right: 'partners:read',
+  handle: async ({ ctx, operator, query: { state, cursor } }) => {
+    const filter = state === 'DONE' ? 'DONE' : 'RUNNING';
+    const [page, counts] = await Promise.all([
+      pageOfErasures(ctx, { status: filter, limit: PAGE_SIZE, cursor }),
+      countErasures(ctx, Date.now()),
+    ]);
+    return { html: <Erasures {...{ operator, filter, counts, page }} /> };
+  },
+});

@@ -1,0 +1,110 @@
+import type { VNode } from 'preact';
+import { getAgentRoute } from '../../../agents/get-agent';
+import type { PresentedAgent } from '../../../agents/present-agent';
+import { rotateAgentKeyRoute } from '../../../agents/rotate-agent-key';
+import { Panel } from '../../design/app-parts';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Facts } from '../../design/text';
+import { errorsOf } from '../../http/form-errors';
+import type { Fields } from '../../http/page';
+import { AgentState } from './agent-parts';
+import { agentHref } from './agent-tree';
+import { type Member, memberPage } from '../member-page';
+import { PortalLayout } from '../portal-layout';
+
+const PATH = '/agents';
+const MAX_REASON_LENGTH = 200;
+
+function ReplaceKey({
+  member,
+  agent,
+  errors = [],
+}: {
+  member: Member;
+  agent: PresentedAgent;
+  errors?: FormError[];
+}): VNode {
+  const base = member.base + PATH;
+  const { agentId, name, keyPrefix, status } = agent;
+  return (
+    <PortalLayout member={member} title={titleWith(errors, `Replace the key of ${name}`)} path={PATH}>
+      <ErrorSummary errors={errors} />
+      <Panel>
+        <p>
+          The agent gets a new key, which is shown once. The old key is rejected at once, so the agent cannot work until
+          it has the new one. Agents below it keep their keys.
+        </p>
+        <Facts
+          facts={[
+            ['Status', <AgentState status={status} />],
+            ['Key now', keyPrefix === null ? 'None' : <code>{keyPrefix}…</code>],
+          ]}
+        />
+        <Form action={`${base}/key`} hidden={{ agent: agentId }}>
+          <Field name="reason" label="Reason" hint="For the audit log." maxLength={MAX_REASON_LENGTH} errors={errors} />
+          <Actions>
+            <Button>Replace the key</Button>
+            <ButtonLink href={agentHref(base, agentId)} plain>
+              Cancel
+            </ButtonLink>
+          </Actions>
+        </Form>
+      </Panel>
+    </PortalLayout>
+  );
+}
+
+function NewKey({ member, agent, apiKey }: { member: Member; agent: PresentedAgent; apiKey: string }): VNode {
+  return (
+    <PortalLayout member={member} title="Copy the agent’s key now" path={PATH}>
+      <Panel>
+        <p>
+          MIR stores only a hash of the key, so this is the only time that it can be shown. The old key of{' '}
+          <bdi>{agent.name}</bdi> no longer works.
+        </p>
+        <code class="secret" id="api-key">
+          {apiKey}
+        </code>
+        <Actions>
+          <ButtonLink href={agentHref(member.base + PATH, agent.agentId)}>Continue</ButtonLink>
+        </Actions>
+      </Panel>
+    </PortalLayout>
+  );
+}
+
+/** Returns the path of the form, which the member sees again after confirming the log-in. */
+const formPath = ({ agent = '' }: Fields): string => `${PATH}/key?agent=${encodeURIComponent(agent)}`;
+
+export const replaceAgentKeyPage = memberPage({
+  method: 'GET',
+  path: `${PATH}/key`,
+  formPath,
+  scope: 'agents:manage-all',
+  recentLogIn: true,
+  handle: async ({ member, call, query }) => {
+    const agent = await call<PresentedAgent>(getAgentRoute, { params: { id: query['agent'] ?? '' } });
+    return { html: <ReplaceKey member={member} agent={agent} /> };
+  },
+});
+
+/** Needs a recent log-in like the creation of a partner's key, because the page shows a secret. */
+export const replaceAgentKey = memberPage({
+  method: 'POST',
+  path: `${PATH}/key`,
+  formPath,
+  scope: 'agents:manage-all',
+  recentLogIn: true,
+  handle: async ({ member, call, form }) => {
+    const params = { id: form['agent'] ?? '' };
+    const agent = await call<PresentedAgent>(getAgentRoute, { params });
+    try {
+      const body = { reason: (form['reason'] ?? '').trim() };
+      const { apiKey } = await call<{ apiKey: string }>(rotateAgentKeyRoute, { params, body });
+      return { html: <NewKey member={member} agent={agent} apiKey={apiKey} /> };
+    } catch (error) {
+      const errors = errorsOf(error, { reason: 'Enter a reason.' });
+      return { status: 422, html: <ReplaceKey member={member} agent={agent} errors={errors} /> };
+    }
+  },
+});

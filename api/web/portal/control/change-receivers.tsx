@@ -1,0 +1,215 @@
+import type { VNode } from 'preact';
+import { RECEIVER_FORMATS, type ReceiverFormat } from '../../../../shared/domain/receiver';
+import { createReceiverRoute } from '../../../receivers/create-receiver';
+import { deleteReceiverRoute } from '../../../receivers/delete-receiver';
+import { PublicError } from '../../../http/public-error';
+import { Panel, RelativeTime } from '../../design/app-parts';
+import { Select } from '../../design/controls';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Facts } from '../../design/text';
+import { errorsOf } from '../../http/form-errors';
+import type { Fields } from '../../http/page';
+import { type Member, type MemberCall, memberPage } from '../member-page';
+import { PortalLayout } from '../portal-layout';
+import { FORMAT_WORDS, LastError, type Receiver, receiversOf, ReceiverState, Verification } from './receivers';
+
+const PATH = '/receivers';
+const MAX_URL_LENGTH = 2_000;
+
+const FORMAT_CHOICES: Record<ReceiverFormat, string> = {
+  SET: 'Security Event Token, signed with MIR’s public key (RFC 8417)',
+  STANDARD_WEBHOOK: 'Standard Webhooks message, signed with a secret',
+};
+
+function NewReceiver({
+  member,
+  form = {},
+  errors = [],
+}: {
+  member: Member;
+  form?: Fields;
+  errors?: readonly FormError[];
+}): VNode {
+  return (
+    <PortalLayout member={member} title={titleWith(errors, 'Add a receiver')} path={PATH}>
+      <ErrorSummary errors={errors} />
+      <Panel>
+        <Form action={`${member.base}${PATH}/new`}>
+          <Field
+            name="url"
+            label="Address"
+            type="url"
+            hint="An https address of the system that lets your agents in."
+            maxLength={MAX_URL_LENGTH}
+            value={form['url'] ?? ''}
+            errors={errors}
+          />
+          <Select
+            name="format"
+            label="Format of the pushes"
+            hint="Identity systems and gateways usually understand Security Event Tokens."
+            value={form['format']}
+            options={RECEIVER_FORMATS.map((value) => ({ value, text: FORMAT_CHOICES[value] }))}
+            errors={errors}
+          />
+          <Actions>
+            <Button>Add the receiver</Button>
+            <ButtonLink href={member.base + PATH} plain>
+              Cancel
+            </ButtonLink>
+          </Actions>
+        </Form>
+      </Panel>
+    </PortalLayout>
+  );
+}
+
+export const newReceiverPage = memberPage({
+  method: 'GET',
+  path: `${PATH}/new`,
+  scope: 'agents:manage-all',
+  recentLogIn: true,
+  handle: ({ member }) => ({ html: <NewReceiver member={member} /> }),
+});
+
+function Created({
+  member,
+  created: { secret, url, format },
+  publicUrl,
+}: {
+  member: Member;
+  created: Receiver & { secret?: string };
+  publicUrl: string;
+}): VNode {
+  return (
+    <PortalLayout
+      member={member}
+      title={secret === undefined ? 'The receiver is added' : 'Copy the secret now'}
+      path={PATH}
+    >
+      <Panel>
+        {secret === undefined ? (
+          <p>It gets every kill, suspension, reactivation and key rotation from now on. There is no secret to keep.</p>
+        ) : (
+          <>
+            <p>The receiver verifies with this secret that pushes come from MIR. It is shown only once.</p>
+            <code class="secret" id="secret">
+              {secret}
+            </code>
+          </>
+        )}
+        <Facts
+          facts={[
+            ['Address', url],
+            ['Format', FORMAT_WORDS[format]],
+          ]}
+        />
+        <Actions>
+          <ButtonLink href={member.base + PATH}>All receivers</ButtonLink>
+        </Actions>
+      </Panel>
+      <Verification publicUrl={publicUrl} />
+    </PortalLayout>
+  );
+}
+
+export const createReceiver = memberPage({
+  method: 'POST',
+  path: `${PATH}/new`,
+  scope: 'agents:manage-all',
+  recentLogIn: true,
+  handle: async ({ ctx, member, call, form }) => {
+    const body = { url: (form['url'] ?? '').trim(), format: form['format'] };
+    try {
+      const created = await call<Receiver & { secret?: string }>(createReceiverRoute, { body });
+      return { html: <Created member={member} created={created} publicUrl={ctx.config.publicUrl} /> };
+    } catch (error) {
+      return { status: 422, html: <NewReceiver member={member} form={form} errors={errorsOf(error, {})} /> };
+    }
+  },
+});
+
+function DeleteReceiver({
+  member,
+  receiver,
+  errors = [],
+}: {
+  member: Member;
+  receiver: Receiver;
+  errors?: readonly FormError[];
+}): VNode {
+  const { host } = new URL(receiver.url);
+  return (
+    <PortalLayout member={member} title={titleWith(errors, 'Delete this receiver')} path={PATH}>
+      <ErrorSummary errors={errors} />
+      <Panel title="What is affected">
+        <p>
+          The system there does not learn of kills anymore: agents that you stop may keep the access that it gave them.
+          Pushes that it has not acknowledged yet are dropped. Other receivers and MIR itself are not affected.
+        </p>
+        <Facts
+          facts={[
+            ['Address', receiver.url],
+            ['State', <ReceiverState receiver={receiver} />],
+            ['Last error', <LastError receiver={receiver} />],
+            ['Added', <RelativeTime at={new Date(receiver.createdAt)} />],
+          ]}
+        />
+        {receiver.state === 'FAILING' && (
+          <p class="caution">
+            MIR never disables a receiver. If it fails for now, keep it: MIR repeats each push for about a day.
+          </p>
+        )}
+      </Panel>
+      <Panel>
+        <Form action={`${member.base}${PATH}/delete`} hidden={{ receiver: receiver.receiverId }}>
+          <Field name="host" label={`Type ${host} to confirm`} autocomplete="off" errors={errors} />
+          <Actions>
+            <Button kind="danger">Delete the receiver</Button>
+            <ButtonLink href={member.base + PATH} plain>
+              Keep it
+            </ButtonLink>
+          </Actions>
+        </Form>
+      </Panel>
+    </PortalLayout>
+  );
+}
+
+async function receiverOf(page: MemberCall, id: string | undefined): Promise<Receiver> {
+  const receiver = (await receiversOf(page)).find(({ receiverId }) => receiverId === id);
+  if (!receiver) throw new PublicError('NOT_FOUND', 'Receiver not found. Check the address and the environment.');
+  return receiver;
+}
+
+const formPath = ({ receiver = '' }: Fields): string => `${PATH}/delete?receiver=${encodeURIComponent(receiver)}`;
+
+export const deleteReceiverPage = memberPage({
+  method: 'GET',
+  path: `${PATH}/delete`,
+  scope: 'agents:manage-all',
+  recentLogIn: true,
+  formPath,
+  handle: async (page) => ({
+    html: <DeleteReceiver member={page.member} receiver={await receiverOf(page, page.query['receiver'])} />,
+  }),
+});
+
+export const deleteReceiver = memberPage({
+  method: 'POST',
+  path: `${PATH}/delete`,
+  scope: 'agents:manage-all',
+  recentLogIn: true,
+  formPath,
+  handle: async (page) => {
+    const { member, call, form } = page;
+    const receiver = await receiverOf(page, form['receiver']);
+    const { host } = new URL(receiver.url);
+    if ((form['host'] ?? '').trim() !== host) {
+      const errors = [{ field: 'host', message: `Type the host exactly: ${host}` }];
+      return { status: 422, html: <DeleteReceiver member={member} receiver={receiver} errors={errors} /> };
+    }
+    await call(deleteReceiverRoute, { params: { id: receiver.receiverId } });
+    return { redirect: `${member.base}${PATH}?done=deleted` };
+  },
+});
