@@ -15,6 +15,7 @@ function scriptOf(name: string, files: readonly string[]): Asset<string> {
 export const script = scriptOf('htmx', [
   require.resolve('htmx.org/dist/htmx.min.js'),
   require.resolve('htmx.org/dist/ext/hx-sse.min.js'),
+  join(__dirname, 'browser', 'navigation.js'),
 ]);
 
 const WEBAUTHN = join(dirname(require.resolve('@simplewebauthn/browser')), '..', 'dist', 'bundle', 'index.umd.min.js');

@@ -84,6 +84,9 @@ const ACCESS: Record<string, 'anyone' | 'person' | 'staff' | 'operator'> = {
   'POST /admin/logout': 'anyone',
 };
 
+/** Each page has rows of its own, which are created one after the other. */
+const SETUP_TIMEOUT_MS = 180_000;
+
 const oidcServer = oidcServers();
 let mir: Harness;
 let calls: RouteCall[];
@@ -101,7 +104,7 @@ beforeAll(async () => {
   });
   calls = await everyRoute(mir, provider);
   credentials = await newCredentials();
-});
+}, SETUP_TIMEOUT_MS);
 afterAll(() => mir.close());
 
 async function sessionOf(email: string): Promise<string> {

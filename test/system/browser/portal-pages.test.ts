@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Page } from 'puppeteer-core';
-import { describeInBrowser, faultsOf, openTab, press } from '../../support/chromium';
+import { describeInBrowser, faultsOf, FIRST_VIEW, openTab, press } from '../../support/chromium';
 import type { Harness } from '../../support/harness';
 import { PASSWORD, sharedHarnessForPeople } from '../../support/people';
 import { insertMember, invite } from '../../support/staff';
@@ -169,6 +169,9 @@ describeInBrowser('the portal of a partner in a browser', () => {
     await page.type('#password', PASSWORD);
     await press(page, 'Log in');
     await page.goto(`${h.url}/portal/${partner.partnerId}/live/agents/report?kill=${body.cascadeId}`);
+    // The navigation is a bar that scrolls, and this entry is not among the first.
+    const entry = await page.$eval('.side [aria-current]', (link) => link.getBoundingClientRect().toJSON());
+    expect([entry.left >= 0, entry.right <= FIRST_VIEW.width]).toEqual([true, true]);
     const marked = await page.$eval('h1', (title) => (title.id = 'same-page'));
     expect(await page.$eval('main', ({ textContent }) => textContent)).toContain('Keys rejected, being deleted');
     await restore('CLOSED');

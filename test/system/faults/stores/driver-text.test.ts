@@ -18,6 +18,8 @@ import { startHarnessForPeople } from '../../../support/people';
 import { waitUntil } from '../../../support/wait-until';
 
 const REDIS_TIMEOUT_MS = 450;
+/** Each page and route has rows of its own, which are created one after the other. */
+const SETUP_TIMEOUT_MS = 180_000;
 /** Lets the driver detect a frozen server quickly. The default is half a minute. */
 const MONGO_WATCH = { connectTimeoutMS: '400', heartbeatFrequencyMS: '500' };
 
@@ -51,7 +53,7 @@ beforeAll(async () => {
   // Sends the requests one at a time, because concurrent requests could exceed the short timeouts on a busy machine.
   healthyResponses = [];
   for (const call of calls) healthyResponses.push(await send(call));
-});
+}, SETUP_TIMEOUT_MS);
 
 function withOptions(url: string, options: Record<string, string>): string {
   const changed = new URL(url);
