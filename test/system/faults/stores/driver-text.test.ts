@@ -121,16 +121,18 @@ describe('driver messages in responses', () => {
     expect(calls.flatMap((call, n) => leaksIn(call, healthyResponses[n]!))).toEqual([]);
   });
 
-  it.each<{ role: StoreRole; what: string; outage: 'stopped' | 'killed' | 'frozen' }>([
-    { role: 'queue', what: 'the queue Redis', outage: 'stopped' },
-    { role: 'queue', what: 'the queue Redis', outage: 'frozen' },
-    { role: 'cache', what: 'the cache', outage: 'stopped' },
-    { role: 'store', what: 'MongoDB', outage: 'killed' },
-    { role: 'store', what: 'MongoDB', outage: 'frozen' },
+  /** Requests that were not answered yet, or that could not change anything. To create their rows takes a while. */
+  let unanswered: RouteCall[] = [];
+  it.each<{ role: StoreRole; what: string; outage: 'stopped' | 'killed' | 'frozen'; rows: 'new' | 'as before' }>([
+    { role: 'store', what: 'MongoDB', outage: 'killed', rows: 'new' },
+    { role: 'store', what: 'MongoDB', outage: 'frozen', rows: 'as before' },
+    { role: 'cache', what: 'the cache', outage: 'stopped', rows: 'as before' },
+    { role: 'queue', what: 'the queue Redis', outage: 'stopped', rows: 'new' },
+    { role: 'queue', what: 'the queue Redis', outage: 'frozen', rows: 'as before' },
   ])(
     'returns contract-conforming responses without driver messages while $what is $outage',
-    async ({ role, outage }) => {
-      const ownCalls = await everyRoute(mir, provider);
+    async ({ role, outage, rows }) => {
+      const ownCalls = rows === 'new' ? await everyRoute(mir, provider) : unanswered;
       const { begin, end } = outagesOf(() => stores[role]).find((candidate) => candidate.outage === outage)!;
       let responses: RouteResponse[];
       await begin();
@@ -140,6 +142,11 @@ describe('driver messages in responses', () => {
         await end();
         await waitUntil('all servers are up again', areAllUp);
       }
+      // Without MongoDB, no request changed a row, but the provider's codes work only once.
+      unanswered = ownCalls.filter(({ route, needs }) =>
+        role === 'queue' ? needs.includes(role) : !route.endsWith('/oidc/callback'),
+      );
+      expect(ownCalls.length).toBeGreaterThan(100);
       const leaks = ownCalls.flatMap((call, n) => leaksIn(call, responses[n]!));
       const violations = ownCalls.flatMap((call, n) => violationsIn(call, role, responses[n]!));
       expect({ leaks, violations }).toEqual({ leaks: [], violations: [] });
