@@ -49,6 +49,7 @@ export const webhookSchema = z
     createdAt: time,
   })
   .meta({ id: 'WebhookEndpoint' });
+export type PresentedWebhook = z.output<typeof webhookSchema>;
 
 export const issuedWebhookSchema = webhookSchema
   .extend({ secret: z.string().describe('Shown only once.') })

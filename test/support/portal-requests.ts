@@ -109,6 +109,8 @@ export function portalRequests(
     get('/webhooks/view', `?webhook=${webhook}`),
     post('/webhooks/test', { webhook }),
     post('/webhooks/resend', { webhook, delivery: ids.delivery }),
+    post('/webhooks/enable', { webhook }),
+    post('/webhooks/recover', { webhook, hours: '24' }),
     get('/webhooks/delete', `?webhook=${webhook}`),
     post('/webhooks/delete', { webhook: deleted }),
     get('/usage', '', BOTH),

@@ -31,6 +31,7 @@ import { exportUsage, usagePage } from './usage';
 import { suspendAgent, suspendAgentPage } from './agents/suspend-agent';
 import { findUser, usersPage } from './users/users';
 import { verifyAuditPage } from './audit/verify-audit';
+import { enableWebhook, recoverWebhook } from './webhooks/repair-webhook';
 import { resendDelivery, testWebhook, webhookPage, webhooksPage } from './webhooks/webhooks';
 
 /** The pages about one environment of a partner, each with the scope that the member's role needs. */
@@ -100,6 +101,8 @@ export const MEMBER_PAGES = [
   webhookPage,
   testWebhook,
   resendDelivery,
+  enableWebhook,
+  recoverWebhook,
   deleteWebhookPage,
   deleteWebhook,
   usagePage,

@@ -6,22 +6,24 @@ import { listDeliveriesRoute } from '../../../webhooks/list-deliveries';
 import { listWebhooksRoute } from '../../../webhooks/list-webhooks';
 import { resendDeliveryRoute } from '../../../webhooks/resend-delivery';
 import { testWebhookRoute } from '../../../webhooks/test-webhook';
-import type { webhookSchema } from '../../../webhooks/webhook-schemas';
+import type { PresentedWebhook } from '../../../webhooks/webhook-schemas';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, State } from '../../design/app-parts';
 import { Actions, Button, ButtonLink, Form } from '../../design/form';
 import { Facts, Notice } from '../../design/text';
 import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
+import { RepairWebhook } from './repair-webhook';
 
 const PATH = '/webhooks';
 
-type Webhook = z.infer<typeof webhookSchema>;
 type Delivery = z.infer<typeof deliverySchema>;
 
 /** Maps values of `done` to notices, so that the page never displays text from its URL. */
 const DONE: Record<string, string> = {
   tested: 'A test message is on its way. Reload this page to see the outcome.',
   resent: 'The message is on its way again. Reload this page to see the outcome.',
+  enabled: 'The endpoint is enabled. New messages are sent to it.',
+  recovering: 'MIR is sending the missed messages. Reload this page to see the outcomes.',
   deleted: 'The endpoint is deleted. MIR sends it nothing anymore.',
 };
 
@@ -36,7 +38,7 @@ const DELIVERY_STATES = {
 export function WebhookState({
   webhook: { enabled, failingSince },
 }: {
-  webhook: Pick<Webhook, 'enabled' | 'failingSince'>;
+  webhook: Pick<PresentedWebhook, 'enabled' | 'failingSince'>;
 }): VNode {
   if (!enabled) return <State kind="ended">Disabled</State>;
   if (failingSince === null) return <State kind="active">Enabled</State>;
@@ -58,7 +60,7 @@ function Webhooks({
   done,
 }: {
   member: Member;
-  webhooks: readonly Webhook[];
+  webhooks: readonly PresentedWebhook[];
   done: string | undefined;
 }): VNode {
   const base = member.base + PATH;
@@ -104,7 +106,7 @@ export const webhooksPage = memberPage({
   path: PATH,
   scope: 'webhooks:read',
   handle: async ({ member, call, query }) => {
-    const { data } = await call<{ data: Webhook[] }>(listWebhooksRoute);
+    const { data } = await call<{ data: PresentedWebhook[] }>(listWebhooksRoute);
     return { html: <Webhooks member={member} webhooks={data} done={query['done']} /> };
   },
 });
@@ -127,7 +129,7 @@ function WebhookView({
   done,
 }: {
   member: Member;
-  webhook: Webhook;
+  webhook: PresentedWebhook;
   deliveries: { data: readonly Delivery[]; nextCursor: string | null };
   done: string | undefined;
 }): VNode {
@@ -160,6 +162,7 @@ function WebhookView({
           </Actions>
         )}
       </Panel>
+      {mayManage && <RepairWebhook member={member} webhook={webhook} />}
       <Panel title="Deliveries" flush>
         {deliveries.data.length === 0 ? (
           <Empty title="No messages yet">
@@ -214,7 +217,7 @@ export const webhookPage = memberPage({
     const params = { id: query['webhook'] ?? '' };
     const { cursor } = query;
     const [webhook, deliveries] = await Promise.all([
-      call<Webhook>(getWebhookRoute, { params }),
+      call<PresentedWebhook>(getWebhookRoute, { params }),
       call<{ data: Delivery[]; nextCursor: string | null }>(listDeliveriesRoute, {
         params,
         query: { ...(cursor && { cursor }) },

@@ -7,6 +7,7 @@ import { insertAgent } from '../../../support/insert-agent';
 import { startHarnessForPeople } from '../../../support/people';
 import { baseOf, type LoggedIn, logInMember, waitForPage } from '../../../support/portal-session';
 import { waitUntil } from '../../../support/wait-until';
+import { changesOf } from '../../../support/webhook-endpoints';
 import { startWebhookReceiver, type WebhookReceiver } from '../../../support/webhook-receiver';
 
 let mir: Harness;
@@ -106,6 +107,30 @@ describe('the pages about webhooks', () => {
     const done = await browser.submit(deletion, {});
     expect(done.text).toContain('The endpoint is deleted');
     expect((await browser.get(open)).status).toBe(404);
+  });
+
+  it('enable an endpoint that was disabled, and send what it missed', async () => {
+    const url = receiver.urlOf('/missed');
+    const { body } = await mir.client.post('/v1/webhooks', partner.liveKey, { url });
+    const id = body.webhookId as string;
+    const patch = (enabled: boolean) =>
+      mir.client.request('PATCH', `/v1/webhooks/${id}`, { key: partner.liveKey, body: { enabled } });
+    const received = (): number => receiver.at('/missed').length;
+    await patch(false);
+    await (
+      await changesOf(mir, partner)
+    )();
+
+    const { browser } = await loggedInAs('DEVELOPER');
+    const base = `${baseOf(partner)}/webhooks`;
+    const disabled = await browser.get(`${base}/view?webhook=${id}`);
+    expect(disabled.text).toContain('This endpoint is disabled');
+    const enabled = await browser.submit(disabled, {}, { action: `${base}/enable` });
+    expect(enabled.text).toContain('The endpoint is enabled');
+    expect(received()).toBe(0);
+    const recovering = await browser.submit(enabled, { hours: '1' }, { action: `${base}/recover` });
+    expect(recovering.text).toContain('MIR is sending the missed messages');
+    await waitUntil('the missed message arrives', () => received() > 0);
   });
 
   it('say what is wrong with an address', async () => {
