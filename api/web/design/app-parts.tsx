@@ -189,6 +189,29 @@ export function RelativeTime({ at }: { at: Date }): VNode {
   );
 }
 
+/** Links of which one is chosen, such as the filter of a list. Each option has a value and a text. */
+export function Segments<Value extends string>({
+  label,
+  options,
+  chosen,
+  hrefOf,
+}: {
+  label: string;
+  options: readonly (readonly [Value, string])[];
+  chosen: Value;
+  hrefOf: (value: Value) => string;
+}): VNode {
+  return (
+    <div class="segments" role="group" aria-label={label}>
+      {options.map(([value, text]) => (
+        <a key={value} href={hrefOf(value)} {...(value === chosen ? { 'aria-current': 'true' as const } : {})}>
+          {text}
+        </a>
+      ))}
+    </div>
+  );
+}
+
 /** Switches between the live and the test environment of the same page. */
 export function EnvironmentSwitch({
   env,
@@ -198,13 +221,15 @@ export function EnvironmentSwitch({
   hrefOf: (env: 'live' | 'test') => string;
 }): VNode {
   return (
-    <div class="segments" role="group" aria-label="Environment">
-      {(['live', 'test'] as const).map((one) => (
-        <a key={one} href={hrefOf(one)} {...(one === env ? { 'aria-current': 'true' as const } : {})}>
-          {one === 'live' ? 'Live' : 'Test'}
-        </a>
-      ))}
-    </div>
+    <Segments
+      label="Environment"
+      options={[
+        ['live', 'Live'],
+        ['test', 'Test'],
+      ]}
+      chosen={env}
+      hrefOf={hrefOf}
+    />
   );
 }
 

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { pageOfApplications } from '../../../partners/list-applications';
 import { applicationStatusSchema, type PresentedApplication } from '../../../partners/present-application';
-import { Empty, Panel } from '../../design/app-parts';
+import { Empty, Panel, Segments } from '../../design/app-parts';
 import { Actions, ButtonLink } from '../../design/form';
 import { ApplicationsTable, STATUS_NAMES } from './applications-table';
 import { ConsoleLayout } from '../console-layout';
@@ -16,17 +16,7 @@ type Filter = (typeof FILTERS)[number];
 const hrefOf = (filter: Filter, cursor?: string): string =>
   `${PATH}?${new URLSearchParams({ status: filter, ...(cursor === undefined ? {} : { cursor }) }).toString()}`;
 
-function StatusFilter({ chosen }: { chosen: Filter }): VNode {
-  return (
-    <div class="segments" role="group" aria-label="Status">
-      {FILTERS.map((filter) => (
-        <a key={filter} href={hrefOf(filter)} {...(filter === chosen ? { 'aria-current': 'true' as const } : {})}>
-          {filter === 'ALL' ? 'All' : STATUS_NAMES[filter]}
-        </a>
-      ))}
-    </div>
-  );
-}
+const OPTIONS = FILTERS.map((filter) => [filter, filter === 'ALL' ? 'All' : STATUS_NAMES[filter]] as const);
 
 const EMPTY: Record<Filter, string> = {
   PENDING: 'No application waits for a decision',
@@ -50,7 +40,7 @@ function Applications({ filter, operator, applications, isFirstPage, nextCursor 
       current={PATH}
       operator={operator}
       lead="Newest first. Open an application to read it and decide."
-      aside={<StatusFilter chosen={filter} />}
+      aside={<Segments label="Status" options={OPTIONS} chosen={filter} hrefOf={hrefOf} />}
     >
       <Panel flush>
         {applications.length === 0 ? (

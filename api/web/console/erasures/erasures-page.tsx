@@ -7,7 +7,7 @@ import {
   MAX_COUNT,
   pageOfErasures,
 } from '../../../users/list-erasures';
-import { DataTable, Empty, NextPage, Panel, RelativeTime, Tiles } from '../../design/app-parts';
+import { DataTable, Empty, NextPage, Panel, RelativeTime, Segments, Tiles } from '../../design/app-parts';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
 import { ERASURES, erasurePath, ErasureState, lengthText, Owner, STAGE_WORDS } from './erasure-parts';
@@ -16,22 +16,13 @@ import { ERASURES, erasurePath, ErasureState, lengthText, Owner, STAGE_WORDS } f
 const PAGE_SIZE = 25;
 const MINUTE_MS = 60_000;
 
-const FILTERS = { RUNNING: 'Running', DONE: 'Done' } as const;
-type Filter = keyof typeof FILTERS;
+const FILTERS = [
+  ['RUNNING', 'Running'],
+  ['DONE', 'Done'],
+] as const;
+type Filter = (typeof FILTERS)[number][0];
 
 const hrefOf = (filter: Filter): string => `${ERASURES}?state=${filter}`;
-
-function StateFilter({ chosen }: { chosen: Filter }): VNode {
-  return (
-    <div class="segments" role="group" aria-label="State">
-      {(Object.keys(FILTERS) as Filter[]).map((one) => (
-        <a key={one} href={hrefOf(one)} {...(one === chosen ? { 'aria-current': 'true' as const } : {})}>
-          {FILTERS[one]}
-        </a>
-      ))}
-    </div>
-  );
-}
 
 /** Returns a number of erasures, which are counted up to a maximum. */
 function countText(count: number): string {
@@ -136,7 +127,7 @@ function Erasures({ operator, filter, counts, page: { data, nextCursor } }: Eras
       current={ERASURES}
       operator={operator}
       lead="Users whose events MIR deletes at the request of a partner. No page names the user."
-      aside={<StateFilter chosen={filter} />}
+      aside={<Segments label="State" options={FILTERS} chosen={filter} hrefOf={hrefOf} />}
     >
       <Counts counts={counts} />
       <Panel flush>

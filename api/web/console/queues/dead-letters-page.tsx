@@ -3,7 +3,7 @@ import { OPERATOR_ROLE_NAMES, type OperatorRight } from '../../../../shared/doma
 import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../../../shared/queue/queues';
 import type { DeadLetter } from '../../../admin/dead-letters';
 import { listDeadLettersRoute } from '../../../admin/list-dead-letters';
-import { DataTable, Empty, NextPage, Panel, RelativeTime, type Row } from '../../design/app-parts';
+import { DataTable, Empty, NextPage, Panel, RelativeTime, Segments, type Row } from '../../design/app-parts';
 import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
 import { Notice } from '../../design/text';
 import type { Fields, PageResponse } from '../../http/page';
@@ -44,21 +44,10 @@ export function listPath({ queue }: Pick<Filter, 'queue'>, more: Record<string, 
   return query === '' ? DEAD_LETTERS_PATH : `${DEAD_LETTERS_PATH}?${query}`;
 }
 
-function QueueFilter({ chosen }: { chosen: DeadLetterQueue | null }): VNode {
-  return (
-    <div class="segments" role="group" aria-label="Queue">
-      {[null, ...DEAD_LETTER_QUEUES].map((queue) => (
-        <a
-          key={queue ?? 'all'}
-          href={listPath({ queue })}
-          {...(queue === chosen ? { 'aria-current': 'true' as const } : {})}
-        >
-          {queue === null ? 'All' : DEAD_LETTER_QUEUE_NAMES[queue]}
-        </a>
-      ))}
-    </div>
-  );
-}
+const OPTIONS = [
+  ['ALL', 'All'],
+  ...DEAD_LETTER_QUEUES.map((queue) => [queue, DEAD_LETTER_QUEUE_NAMES[queue]] as const),
+] as const;
 
 const lettersText = (count: number): string => (count === 1 ? '1 dead letter' : `${count} dead letters`);
 
@@ -184,7 +173,14 @@ function DeadLetters(props: ListProps): VNode {
       current={DEAD_LETTERS_PATH}
       operator={operator}
       lead="Jobs that failed permanently, newest first. Fix the cause, then replay them: no event is stored twice."
-      aside={<QueueFilter chosen={filter.queue} />}
+      aside={
+        <Segments
+          label="Queue"
+          options={OPTIONS}
+          chosen={filter.queue ?? 'ALL'}
+          hrefOf={(queue) => listPath({ queue: queue === 'ALL' ? null : queue })}
+        />
+      }
     >
       <ErrorSummary errors={errors} />
       <Done query={query} />

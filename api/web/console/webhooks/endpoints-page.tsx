@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import { type ListedEndpoint, pageOfEndpoints } from '../../../webhooks/list-endpoints';
-import { DataTable, Empty, NextPage, Panel, RelativeTime, Tiles } from '../../design/app-parts';
+import { DataTable, Empty, NextPage, Panel, RelativeTime, Segments, Tiles } from '../../design/app-parts';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
 import { endpointPath, EndpointState, LastFailure, LONG_FAILING_MS, waitingText, WEBHOOKS } from './endpoint-parts';
@@ -9,22 +9,13 @@ import { Owner } from '../erasures/erasure-parts';
 /** Number of endpoints on a page. The deliveries of each one are read separately. */
 const PAGE_SIZE = 20;
 
-const FILTERS = { FAILING: 'Failing', DISABLED: 'Disabled' } as const;
-type Filter = keyof typeof FILTERS;
+const FILTERS = [
+  ['FAILING', 'Failing'],
+  ['DISABLED', 'Disabled'],
+] as const;
+type Filter = (typeof FILTERS)[number][0];
 
 const hrefOf = (filter: Filter): string => `${WEBHOOKS}?state=${filter}`;
-
-function StateFilter({ chosen }: { chosen: Filter }): VNode {
-  return (
-    <div class="segments" role="group" aria-label="State">
-      {(Object.keys(FILTERS) as Filter[]).map((one) => (
-        <a key={one} href={hrefOf(one)} {...(one === chosen ? { 'aria-current': 'true' as const } : {})}>
-          {FILTERS[one]}
-        </a>
-      ))}
-    </div>
-  );
-}
 
 interface Counts {
   failing: number;
@@ -104,7 +95,7 @@ function Endpoints({ operator, filter, counts, page: { data, nextCursor } }: End
       current={WEBHOOKS}
       operator={operator}
       lead="Endpoints of partners that don’t accept messages of MIR."
-      aside={<StateFilter chosen={filter} />}
+      aside={<Segments label="State" options={FILTERS} chosen={filter} hrefOf={hrefOf} />}
     >
       <Figures counts={counts} />
       <Panel flush>
