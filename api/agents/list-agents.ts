@@ -196,8 +196,15 @@ export const listAgentsRoute = route({
     const access = agentAccess(call, { write: false });
     const { ctx, query, caller } = call;
     const present = ({ agent, above }: FoundAgent) => presentAgent(agent, above);
-    const page = async () =>
-      pageOfAgents(ctx, access, await queryFor(ctx.store, access, query), present, caller.charge);
+    const page = async () => {
+      const asked = await queryFor(ctx.store, access, query);
+      const found = await pageOfAgents(ctx, access, asked, present, caller.charge);
+      // A level with agents proves that their parent exists.
+      if (found.data.length === 0 && asked.parentId) {
+        requireSelfOrDescendant(access, await ctx.store.agents.get(access.tenant, asked.parentId));
+      }
+      return found;
+    };
     return { status: 200, body: await ctx.longWork.list(ownerOf(access.tenant, access.self), page) };
   },
 });

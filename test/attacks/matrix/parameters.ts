@@ -63,6 +63,7 @@ const NAMING: Record<string, { kind: Kind; use: Use }> = {
   cursor: { kind: 'cursor', use: 'target' },
   after: { kind: 'cursor', use: 'target' },
   rootAgentId: { kind: 'agent', use: 'target' },
+  parentId: { kind: 'agent', use: 'target' },
   agentId: { kind: 'agent', use: 'filter' },
   target: { kind: 'agent', use: 'filter' },
   receiptId: { kind: 'receipt', use: 'filter' },
@@ -92,7 +93,7 @@ const VALUES = new Set(
     'types enabled since format',
     // Keys of other partners are tested in agents/introspect.test.ts and agents/find.test.ts.
     'token_type_hint rejectInactive key keyPrefix',
-    'waitSeconds',
+    'waitSeconds requestId',
   ].flatMap((names) => names.split(' ')),
 );
 

@@ -84,13 +84,13 @@ describe('GET /v1/agents?parentId=', () => {
     expectProblem(await list(`parentId=${root.agentId}`, middle.apiKey), 403, 'NOT_YOUR_DESCENDANT');
   });
 
-  it('returns nothing about another partner or environment', async () => {
+  it('returns 404 for an agent of another partner or environment', async () => {
     const other = await h.partner();
     const foreign = anAgent(tenantOf(other.partnerId, 'live'), middle.doc);
     await h.ctx.store.agents.model.create(foreign.doc);
     expect((await list(`parentId=${middle.agentId}`)).body.data).toHaveLength(CHILDREN);
     for (const key of [other.testKey, partner.testKey]) {
-      expect((await list(`parentId=${middle.agentId}`, key)).body).toEqual({ data: [], nextCursor: null });
+      expectProblem(await list(`parentId=${middle.agentId}`, key), 404, 'NOT_FOUND');
       expect((await list('parentId=none', key)).body).toEqual({ data: [], nextCursor: null });
     }
   });
