@@ -24,6 +24,8 @@ export interface RouteInput {
   body?: unknown;
   query?: Record<string, string>;
   params?: Record<string, string>;
+  /** Makes the route act once, however often the form is submitted. */
+  idempotencyKey?: string | undefined;
 }
 
 type AnyCall = Call<never, never, never>;
@@ -35,7 +37,7 @@ async function handle(
   ctx: ApiContext,
   route: ParsedRoute,
   caller: Partial<Pick<AnyCall, 'caller' | 'operator' | 'staff'>>,
-  { body, query = {}, params = {} }: RouteInput,
+  { body, query = {}, params = {}, idempotencyKey }: RouteInput,
   request: PageRequest,
 ): Promise<unknown> {
   const call = {
@@ -44,7 +46,7 @@ async function handle(
     body: route.body && validate(route.body, body, 'body', route.check?.(ctx, body)),
     query: route.query && validate(route.query, query, 'query'),
     params: route.params && validate(route.params, params, 'path'),
-    headers: {},
+    headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
     ...request,
   };
   const answer = await route.handle(call as unknown as AnyCall);

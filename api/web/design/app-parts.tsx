@@ -168,11 +168,14 @@ const UNITS = [
   ['hour', 3_600],
   ['minute', 60],
 ] as const;
+const MINUTE_SECONDS = 60;
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always' });
 
 /** Returns a time relative to now, such as "3 hours ago" or "in 6 days". */
 export function relativeTime(at: Date, nowMs = Date.now()): string {
-  const seconds = (at.getTime() - nowMs) / 1_000;
+  const exact = (at.getTime() - nowMs) / 1_000;
+  // What was just given seven days has them, although the first second is over.
+  const seconds = exact >= MINUTE_SECONDS ? exact + MINUTE_SECONDS - 1 : exact;
   for (const [unit, length] of UNITS) {
     if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
   }

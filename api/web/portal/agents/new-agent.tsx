@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { VNode } from 'preact';
 import { AGENT_TYPES, type Preset, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
 import { getPolicyRoute } from '../../../agents/get-policy';
 import type { PresentedAgent } from '../../../agents/present-agent';
+import { PublicError } from '../../../http/public-error';
 import { registerAgentRoute } from '../../../agents/register-agent';
 import { Panel } from '../../design/app-parts';
 import { Select, TextArea } from '../../design/controls';
@@ -27,6 +29,12 @@ const PROBLEMS: Record<string, string> = {
 const OWNER_PROBLEMS: Record<string, string> = {
   'owner.name': 'Enter the owner’s name.',
   'owner.email': 'Enter the owner’s email address.',
+};
+
+/** Someone who goes back in the browser may want to correct the agent, or register another one. */
+const ANOTHER: FormError = {
+  field: '',
+  message: 'An agent was registered with this form before. To register this one, too, submit the form again.',
 };
 
 type Registered = PresentedAgent & { apiKey?: string; approvalId?: string };
@@ -78,7 +86,7 @@ function NewAgent({
       <ErrorSummary errors={errors} />
       <div class="split">
         <Panel>
-          <Form action={`${member.base}${PATH}/new`}>
+          <Form action={`${member.base}${PATH}/new`} hidden={{ submission: form['submission'] ?? randomUUID() }}>
             <Field
               {...fieldOf('name')}
               label="Name"
@@ -224,18 +232,21 @@ function messagesFor(body: Record<string, unknown>): Record<string, string> {
   return { ...PROBLEMS, ...(body['owner'] !== undefined && OWNER_PROBLEMS), ...Object.fromEntries(unread) };
 }
 
+function titleOf({ name, apiKey, approvalId }: Registered): string {
+  if (apiKey !== undefined) return 'Copy the agent’s key now';
+  return approvalId === undefined ? `${name} is registered` : `${name} awaits approval`;
+}
+
 function Registered({ member, agent }: { member: Member; agent: Registered }): VNode {
   const { base } = member;
   return (
-    <PortalLayout
-      member={member}
-      title={agent.apiKey === undefined ? `${agent.name} awaits approval` : 'Copy the agent’s key now'}
-      path={PATH}
-    >
+    <PortalLayout member={member} title={titleOf(agent)} path={PATH}>
       <Panel>
         {agent.apiKey === undefined ? (
           <p>
-            Your policy requires a second person for this preset. The agent gets its key when that person approves it.
+            {agent.approvalId === undefined
+              ? 'This form was submitted before. Its agent is registered, and its key was shown then. If you did not copy it, replace it on the agent’s page.'
+              : 'Your policy requires a second person for this preset. The agent gets its key when that person approves it.'}
           </p>
         ) : (
           <>
@@ -275,12 +286,14 @@ export const registerAgent = memberPage({
   handle: async ({ member, call, form }) => {
     const body = requestOf(form);
     try {
-      const agent = await call<Registered>(registerAgentRoute, { body });
+      const agent = await call<Registered>(registerAgentRoute, { body, idempotencyKey: form['submission'] });
       return { html: <Registered member={member} agent={agent} /> };
     } catch (error) {
-      const errors = errorsOf(error, messagesFor(body), { nameOf });
+      const isAnother = error instanceof PublicError && error.code === 'IDEMPOTENCY_KEY_REUSED';
+      const errors = isAnother ? [ANOTHER] : errorsOf(error, messagesFor(body), { nameOf });
       const policy = await call<SpawnPolicy>(getPolicyRoute);
-      return { status: 422, html: <NewAgent member={member} policy={policy} form={form} errors={errors} /> };
+      const shown = isAnother ? { ...form, submission: undefined } : form;
+      return { status: 422, html: <NewAgent member={member} policy={policy} form={shown} errors={errors} /> };
     }
   },
 });

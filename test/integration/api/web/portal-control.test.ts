@@ -187,32 +187,6 @@ describe('the pages about the policy', () => {
   });
 });
 
-describe('the page that registers agents', () => {
-  it('shows the key once, which works, with the lifetime and owner of the form', async () => {
-    await setPolicy({ ownerRequired: true });
-    const form = await open('/agents/new');
-    expect(form.text).toMatch(/Owner\s*Required/);
-    const fields = { ...AGENT, expiresInSeconds: '90 days', rateLimitPerMinute: '600' };
-    const missing = await manager.browser.submit(form, { ...fields, idleTimeoutSeconds: 'soon', preset: 'READ_ONLY' });
-    expect(missing.text).toMatch(/Please fix 1 problem.*Enter an idle time/);
-    const unowned = await manager.browser.submit(form, fields);
-    expect(unowned.text).toMatch(/requires an owner/);
-    const owner = { 'owner.name': 'Ada Ops', 'owner.email': 'ada@harbour.example' };
-    const created = await manager.browser.submit(unowned, { ...fields, ...owner });
-    expect(created.headers.get('cache-control')).toBe('no-store');
-    const key = created.root.querySelector('#api-key')!.text;
-    expect((await mir.client.get('/v1/events', key)).status).toBe(200);
-    const { data } = (await mir.client.get('/v1/agents?limit=1', partner.liveKey)).body;
-    expect(data[0]).toMatchObject({
-      name: 'Nightly report',
-      owner: { name: 'Ada Ops' },
-      allowedEventTypes: ['mir.transaction.*', 'mir.account.*'],
-      rateLimitPerMinute: 600,
-    });
-    expect(Date.parse(data[0].expiresAt) - Date.parse(data[0].createdAt)).toBe(90 * 86_400_000);
-  });
-});
-
 describe('the pages about receivers', () => {
   it('show the secret of a new receiver once, and delete it only when its host is typed', async () => {
     const url = 'https://gateway.harbour.example/kills';
