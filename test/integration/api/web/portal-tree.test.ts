@@ -41,7 +41,7 @@ describe('the tree of agents', () => {
     const page = await open('');
     expect(namesIn(page)).toEqual(['Orders orchestrator']);
     expect(page.root.querySelector('.tree > ul > li')!.text).toMatch(
-      /Orders orchestrator●\s*ActiveOwner Ada OpsLast active NeverExpires in 1 hour/,
+      /Orders orchestrator●\s*ActiveOwner Ada OpsLast active NeverExpires in 2 hours/,
     );
     const details = page.root.querySelector('details')!;
     expect(details.getAttribute('hx-get')).toBe(pathOf(`/rows?parent=${root.agentId}`));
@@ -97,7 +97,7 @@ describe('the page of an agent', () => {
     await mir.client.post(`/v1/agents/${branch.agentId}/suspend`, partner.liveKey, { reason: 'looks odd' });
     const page = await open(`/view?agent=${branch.agentId}`);
     expect(page.root.querySelector('.path')!.text).toContain('Orders orchestrator');
-    expect(page.text).toMatch(/Expires in 1 hour · set by an agent above/);
+    expect(page.text).toMatch(/Expires in 2 hours · set by an agent above/);
     expect(page.text).toContain('mir.transaction.*');
     expect(page.text).toMatch(/Agent suspended API key key_.* looks odd/);
     expect(namesIn(page)).toEqual(['Leaf']);
