@@ -49,10 +49,6 @@ describeInBrowser('the control of agents in the portal', () => {
     await page.$eval('#maxSpawnDepth', (field) => ((field as HTMLInputElement).value = '3'));
     await press(page, 'Save the policy');
     await expectNoFaults(page, 'portal-policy');
-    for (const path of ['/agents/new', '/guardrails', '/receivers']) {
-      await page.goto(base + path);
-      await expectNoFaults(page, `portal-page${path.replaceAll('/', '-')}`);
-    }
     await page.goto(`${base}/audit?action=agent.spawn.requested`);
     await page.click('details.entry summary');
     await expectNoFaults(page, 'portal-audit');

@@ -3,7 +3,7 @@ import type { Page } from 'puppeteer-core';
 import { describeInBrowser, faultsOf, FIRST_VIEW, openTab, press } from '../../support/chromium';
 import type { Harness } from '../../support/harness';
 import { PASSWORD, sharedHarnessForPeople } from '../../support/people';
-import { insertMember, invite } from '../../support/staff';
+import { insertMember } from '../../support/staff';
 import { anEvent } from '../../support/builders';
 import { insertAgent } from '../../support/insert-agent';
 import { waitUntil } from '../../support/wait-until';
@@ -55,11 +55,6 @@ describeInBrowser('the portal of a partner in a browser', () => {
       return (await page.$('main table')) !== null;
     });
     await expectNoFaults(page, 'portal-rejections');
-    await invite(h, partnerId, 'DEVELOPER');
-    for (const path of ['', '/keys', '/members', '/members/invite', '/usage', '/users', '/webhooks', '/webhooks/new']) {
-      await page.goto(`${h.url}/portal/${partnerId}/live${path}`);
-      await expectNoFaults(page, `portal-page${path.replaceAll('/', '-')}`);
-    }
     await page.browserContext().close();
   });
 
