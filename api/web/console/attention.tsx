@@ -134,7 +134,10 @@ export function NeedsAttention({ concerns }: { concerns: readonly Concern[] }): 
     return (
       <Panel title="Needs attention" flush>
         <Empty title="Nothing needs attention">
-          <p>Failed checks, dead letters, kills that take long and applications appear here.</p>
+          <p>
+            Failed checks, dead letters, kills and erasures that take long, failing webhooks and applications appear
+            here.
+          </p>
         </Empty>
       </Panel>
     );

@@ -27,10 +27,11 @@ interface ConsolePage {
   path: string;
   /** The right that the operator's role needs for the page. The routes that the page calls do not check rights. */
   right: OperatorRight;
-  /** The page is for a change that needs a recent log-in. Operators who logged in earlier confirm it first. */
+  /**
+   * The page is for a change that needs a recent log-in. Operators who logged in earlier confirm it first, and then
+   * open the form, which has the same path.
+   */
   recentLogIn?: true;
-  /** Returns the path below `/console` of the form that was posted too late, if it is not the page itself. */
-  formPath?: (call: Pick<StaffCall, 'params'>) => string;
   handle: (call: ConsoleCall) => Promise<PageResponse> | PageResponse;
 }
 
@@ -38,7 +39,7 @@ interface ConsolePage {
  * Declares a page of the console. Browsers without a session are redirected to the login page, accounts that are not
  * operators get 404, and operators without the right get 403. List it in `api/web/console/pages.ts`.
  */
-export function consolePage({ method, path, right, recentLogIn, formPath, handle }: ConsolePage): Page {
+export function consolePage({ method, path, right, recentLogIn, handle }: ConsolePage): Page {
   const page = staffPage({
     method,
     path: `/console${path}`,
@@ -46,7 +47,7 @@ export function consolePage({ method, path, right, recentLogIn, formPath, handle
       const { ctx, requestId, log, ip, params, staff } = call;
       const operator = call.operator!;
       if (recentLogIn && !isRecent(staff.confirmedAt.getTime())) {
-        const target = formPath?.({ params }) ?? path.replaceAll(/:(\w+)/g, (_all, name: string) => params[name] ?? '');
+        const target = path.replaceAll(/:(\w+)/g, (_all, name: string) => params[name] ?? '');
         return { redirect: `/portal/confirm?next=${encodeURIComponent(`/console${target}`)}` };
       }
       const { memberId, name } = operator;
