@@ -48,11 +48,13 @@ function Complete({ verdict, chosen }: { verdict: Intact; chosen: ChosenChain })
             headHash === null ? null : ['Hash of the last entry', <code>{headHash}</code>],
           ]}
         />
-        <p class="quiet small">
-          A person who can write to the database could replace the whole chain from an entry on, with new hashes. Keep
-          this hash in another place: if any of these entries changes later, the chain no longer leads to it. Partners
-          can store the signed stream, which shows such a replacement, too.
-        </p>
+        {headHash !== null && (
+          <p class="quiet small">
+            A person who can write to the database could replace the chain from any entry on, with new hashes. Keep this
+            hash in another place: if any of these entries changes later, the chain no longer leads to it. Partners can
+            store the signed stream, which shows such a replacement, too.
+          </p>
+        )}
         <Actions>
           <ButtonLink href={auditPath(chosen)} plain>
             Back to the entries

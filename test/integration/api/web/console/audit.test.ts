@@ -106,6 +106,13 @@ describe('the audit log in the console', () => {
 });
 
 describe('the verification of an audit chain in the console', () => {
+  it('mentions no hash of a chain without entries', async () => {
+    const { partnerId } = await h.partner();
+    const { text } = await browser.get(`/console/audit/verify?partner=${partnerId}`);
+    expect(text).toContain('It contains no sealed entries yet');
+    expect(text).not.toContain('Keep this hash');
+  });
+
   it('says that an intact chain is intact', async () => {
     await appendEntries(h.ctx.store, chain, 3);
     await sealAll(h.ctx.store, chain);
