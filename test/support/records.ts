@@ -32,9 +32,11 @@ export async function insertErasure(
   return erasure;
 }
 
-/** Inserts a finished erasure, which does not name the user. */
+/** Inserts a finished erasure that took one minute, and does not name the user. */
 export async function insertDoneErasure(mir: Mir, tenant: Tenant): Promise<ErasureDoc> {
-  const erasure = await insertErasure(mir, tenant, { status: 'DONE', eventsErased: 12, settledAt: new Date() });
+  const settledAt = new Date();
+  const erasedAt = new Date(settledAt.getTime() - 60_000);
+  const erasure = await insertErasure(mir, tenant, { status: 'DONE', eventsErased: 12, erasedAt, settledAt });
   await mir.ctx.store.erasures.model.updateOne({ _id: erasure._id }, { $unset: { userRef: 1 } });
   return erasure;
 }
