@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_EMAIL_LENGTH, MAX_ID_LENGTH, MAX_NAME_LENGTH } from '../http/lengths';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { AGENT_KEY_PREFIX_FORMAT, API_KEY_FORMAT, parseApiKey, tenantOfKeyPrefix } from '../../shared/domain/api-key';
 import { envOf, partnerOf, type Tenant, tenantOf } from '../../shared/domain/ids';
@@ -8,14 +9,12 @@ import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { environmentSchema, MAX_EMAIL_LENGTH } from '../http/schemas';
+import { environmentSchema } from '../http/schemas';
 import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { statusOf } from './present-agent';
 
 /** Maximum number of agents in a response. The paths of more would not fit on a screen. */
 export const MAX_FOUND_AGENTS = 20;
-const MAX_NAME_LENGTH = 120;
-const MAX_ID_LENGTH = 100;
 const FIELDS = ['name', 'agentId', 'keyPrefix', 'key', 'owner', 'eventId'] as const;
 
 export const findInput = z

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_NAME_LENGTH } from '../http/lengths';
 import { MAX_ALLOWED_EVENT_TYPES } from '../../shared/domain/agent';
 import { lineSchema } from '../../shared/domain/line';
 import { type Catalog, EVENT_TYPE_PATTERN } from '../../shared/domain/catalog';
@@ -35,7 +36,7 @@ const rateLimit = z
   .describe(
     'Maximum events and requests per minute, shared with all descendants. Null if the agent has no limit of its own.',
   );
-const name = lineSchema(120).meta({ examples: ['Restock bot'] });
+const name = lineSchema(MAX_NAME_LENGTH).meta({ examples: ['Restock bot'] });
 const type = agentTypeSchema;
 const preset = presetSchema;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_NAME_LENGTH } from '../http/lengths';
 import {
   type AgentOwner,
   comparableEmail,
@@ -10,12 +11,10 @@ import { lineSchema } from '../../shared/domain/line';
 import type { FieldError } from '../../shared/errors';
 import { emailSchema } from '../http/schemas';
 
-const MAX_OWNER_NAME_LENGTH = 120;
-
 /** The person who is responsible for an agent. */
 export const ownerSchema = z
   .strictObject({
-    name: lineSchema(MAX_OWNER_NAME_LENGTH).meta({ examples: ['Ada Ops'] }),
+    name: lineSchema(MAX_NAME_LENGTH).meta({ examples: ['Ada Ops'] }),
     email: emailSchema.overwrite(comparableEmail).describe('MIR stores and returns the address in lower case.'),
   })
   .meta({ id: 'AgentOwner' });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_ID_LENGTH } from '../http/lengths';
 import { type AgentStatus, OWN_STATUSES_OF } from '../../shared/domain/agent';
 import type { AgentLimits } from '../../shared/store/agent-lifetimes';
 import type { AgentDoc, AgentFilter } from '../../shared/store/agents';
@@ -34,8 +35,6 @@ export interface AgentQuery {
 
 /** Value of `parentId` that selects the agents without a parent. No ID of an agent has this form. */
 const NO_PARENT = 'none';
-
-const MAX_ID_LENGTH = 100;
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 

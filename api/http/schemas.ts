@@ -1,9 +1,6 @@
 import { z } from 'zod';
+import { MAX_EMAIL_LENGTH, MAX_ID_LENGTH, MAX_REASON_LENGTH } from './lengths';
 import { lineSchema } from '../../shared/domain/line';
-
-const MAX_REASON_LENGTH = 500;
-const MAX_ID_LENGTH = 100;
-export const MAX_EMAIL_LENGTH = 254;
 
 const LONG_LOCAL_PART = /^[^@]{65,}@/;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_NAME_LENGTH } from '../http/lengths';
 import { MAX_ALLOWED_EVENT_TYPES } from '../../shared/domain/agent';
 import { normalizedIpRange } from '../../shared/domain/partner-key';
 import { KEY_SCOPES } from '../../shared/domain/scopes';
@@ -7,7 +8,6 @@ import { grantOf, keyIdOf, type PartnerKey } from '../../shared/store/partners';
 import { allowPatternSchema } from '../agents/input-schemas';
 import { environmentSchema, overlapSchema, reasonSchema } from '../http/schemas';
 
-const MAX_NAME_LENGTH = 120;
 const MAX_IP_RANGES = 50;
 const MAX_IP_LENGTH = 64;
 

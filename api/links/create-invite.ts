@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_URL_LENGTH } from '../http/lengths';
 import { userExternalIdSchema } from '../../shared/domain/event';
 import {
   DEFAULT_INVITE_SECONDS,
@@ -10,8 +11,6 @@ import { auditContextForCaller } from '../db/audit-context';
 import { route } from '../http/route';
 import { createInvite } from './create-link-request';
 import { accountLabelSchema, LINK_REQUEST_PROBLEMS, userRefSchema } from './link-request-schema';
-
-const MAX_URL_LENGTH = 2_048;
 
 const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5kq1rJ8mT2nW7bC4dF6gH0aSLpEuXoIiYcM'] });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_ID_LENGTH } from '../http/lengths';
 import type { ApplicationDoc } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
@@ -7,8 +8,6 @@ import { route } from '../http/route';
 import { emailSchema } from '../http/schemas';
 import { throttle, throttledAddress, type ThrottleRule } from '../http/throttle';
 import { applicationStatusSchema } from './present-application';
-
-const MAX_ID_LENGTH = 100;
 
 const BY_ADDRESS: ThrottleRule = {
   name: 'application-status',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_NAME_LENGTH, MAX_URL_LENGTH } from '../http/lengths';
 import { lineSchema, nameSchema } from '../../shared/domain/line';
 import { identifierProblem, PARAGRAPHS_PATTERN } from '../../shared/domain/text';
 import type { PartnerLimits } from '../../shared/store/partners';
@@ -6,7 +7,6 @@ import { atLeastOne, emailSchema, reasonSchema } from '../http/schemas';
 
 const MAX_PER_MINUTE = 1_000_000_000;
 const MAX_RETURN_ORIGINS = 20;
-const MAX_URL_LENGTH = 2_048;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 function addIssue(check: z.RefinementCtx, code: string, message: string | null): void {
@@ -24,7 +24,7 @@ const paragraphs = (max: number) =>
 
 export const applicationInput = z
   .strictObject({
-    name: nameSchema(120).describe('Name of your service, as its users know it.'),
+    name: nameSchema(MAX_NAME_LENGTH).describe('Name of your service, as its users know it.'),
     // `lineSchema` rejects tabs and line breaks, which URL parsers silently drop.
     website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
     contactEmail: emailSchema,

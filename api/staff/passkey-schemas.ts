@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import { MAX_PASSKEY_NAME_LENGTH } from '../http/lengths';
 import { lineSchema } from '../../shared/domain/line';
 import type { PasskeyDoc } from '../../shared/store/passkeys';
 
-const MAX_NAME_LENGTH = 80;
 const MAX_ID_LENGTH = 1_400;
 
 const time = z.iso.datetime();
 
-export const passkeyNameSchema = lineSchema(MAX_NAME_LENGTH).meta({ examples: ['Work laptop'] });
+export const passkeyNameSchema = lineSchema(MAX_PASSKEY_NAME_LENGTH).meta({ examples: ['Work laptop'] });
 
 export const passkeySchema = z
   .object({ passkeyId: z.string(), name: z.string(), createdAt: time, lastUsedAt: time.nullable() })

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_PERSON_NAME_LENGTH } from '../http/lengths';
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from '../accounts/better-auth';
 import type { NewSession, StaffSession } from '../accounts/staff-auth';
 import { MirError } from '../../shared/errors';
@@ -8,13 +9,12 @@ import { nameSchema } from '../../shared/domain/line';
 
 const MAX_CODE_LENGTH = 20;
 const MAX_SECRET_LENGTH = 100;
-const MAX_NAME_LENGTH = 100;
 
 export const staffAuth = { kind: 'staff' } as const;
 /** For changes of how the account logs in. */
 export const recentStaffAuth = { kind: 'staff', recentLogIn: true } as const;
 
-export const personNameSchema = nameSchema(MAX_NAME_LENGTH).describe('Your name, as your colleagues see it.');
+export const personNameSchema = nameSchema(MAX_PERSON_NAME_LENGTH).describe('Your name, as your colleagues see it.');
 export const passwordSchema = z.string().min(1).max(MAX_PASSWORD_LENGTH);
 export const newPasswordSchema = z.string().min(MIN_PASSWORD_LENGTH).max(MAX_PASSWORD_LENGTH);
 export const codeSchema = z

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { MAX_URL_LENGTH } from '../http/lengths';
 import { MAX_OPEN_DELIVERIES, WEBHOOK_TYPES, webhookIdOf } from '../../shared/domain/webhook';
 import { typesOf, type WebhookDoc } from '../../shared/store/webhooks';
 
-const MAX_URL_LENGTH = 2_048;
 export const EXAMPLE_URL = 'https://harbour.example/hooks/mir';
 export const EXAMPLE_WEBHOOK_ID = 'whk_3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c';
 
