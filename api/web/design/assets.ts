@@ -5,7 +5,22 @@ import { fontFaces, fonts } from './fonts';
 import { passkeyScript, script } from './scripts';
 
 /** The files in `styles/`, in cascade order. */
-const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide', 'app', 'tree', 'people', 'print'];
+const STYLES = [
+  'tokens',
+  'base',
+  'layout',
+  'parts',
+  'forms',
+  'guide',
+  'app',
+  'panels',
+  'tables',
+  'filters',
+  'records',
+  'tree',
+  'people',
+  'print',
+];
 
 const styleOf = (name: string): string => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8');
 
