@@ -61,6 +61,13 @@ export const OPERATOR_RIGHTS: Record<OperatorRole, readonly OperatorRight[]> = {
   ADMIN: [...new Set([...OPERATOR_SUPPORT, ...OPERATOR_ON_CALL]), 'partners:change', 'operators:manage'],
 };
 
+export const MEMBER_ROLE_NAMES: Record<MemberRole, string> = {
+  VIEWER: 'Viewer',
+  DEVELOPER: 'Developer',
+  AGENT_MANAGER: 'Agent manager',
+  ADMINISTRATOR: 'Administrator',
+};
+
 export const OPERATOR_ROLE_NAMES: Record<OperatorRole, string> = {
   VIEWER: 'Viewer',
   SUPPORT: 'Support',

@@ -79,12 +79,10 @@ export function layerOf(node: string): number {
   return LAYERS.findIndex(({ folders }) => folders.some((pattern) => matches(pattern, node)));
 }
 
-/** Returns imports from higher layers, and imports between the folders in `SEPARATE`. */
+/** Returns imports from higher layers, and imports between the folders of each pair in `SEPARATE`. */
 export function findForbiddenImports({ imports }: FolderGraph): FolderImport[] {
-  const treeOf = (node: string): string => node.split('/')[0]!;
-  const isSeparate = (node: string): boolean => (SEPARATE as readonly string[]).includes(treeOf(node));
-  return imports.filter(
-    ({ from, to }) =>
-      layerOf(to) > layerOf(from) || (isSeparate(from) && isSeparate(to) && treeOf(from) !== treeOf(to)),
-  );
+  const isIn = (folder: string, node: string): boolean => node === folder || node.startsWith(`${folder}/`);
+  const areSeparate = (from: string, to: string): boolean =>
+    SEPARATE.some(([one, other]) => (isIn(one, from) && isIn(other, to)) || (isIn(other, from) && isIn(one, to)));
+  return imports.filter(({ from, to }) => layerOf(to) > layerOf(from) || areSeparate(from, to));
 }

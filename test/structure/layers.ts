@@ -56,5 +56,11 @@ export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'deployment', folders: ['deploy/**'] },
 ];
 
-/** Folders that must not import each other. They communicate only through queues and databases. */
-export const SEPARATE = ['api', 'workers'] as const;
+/**
+ * Pairs of folders that must not import each other. The API and the workers communicate only through queues and
+ * databases. The portal and the console share what is in other folders of `api/web`.
+ */
+export const SEPARATE: readonly (readonly [string, string])[] = [
+  ['api', 'workers'],
+  ['api/web/console', 'api/web/portal'],
+];

@@ -1,7 +1,8 @@
 import type { VNode } from 'preact';
 import { Panel } from '../design/app-parts';
 import { Beside } from '../design/beside';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Field } from '../design/controls';
+import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextPath, withNext } from '../http/next-path';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { MAX_EMAIL_LENGTH } from '../../http/lengths';
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from '../../accounts/better-auth';
 import type { FormError } from '../design/form';
 
-const MAX_EMAIL_LENGTH = 254;
 const emailSchema = z.email().max(MAX_EMAIL_LENGTH);
 
 /** Returns the entered email address without surrounding whitespace. */

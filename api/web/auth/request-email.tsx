@@ -1,7 +1,8 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { AccountAuth } from '../../accounts/auth';
 import { Panel } from '../design/app-parts';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Field } from '../design/controls';
+import { Actions, Button, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextPath } from '../http/next-path';

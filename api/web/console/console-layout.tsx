@@ -1,11 +1,13 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { AppLayout } from '../design/app-layout';
+import type { FormError } from '../design/form';
 import { usePageFacts } from '../design/page-facts';
 import type { ConsoleOperator } from './console-page';
 
 interface ConsoleLayoutProps {
   title: string;
-  tabTitle?: string;
+  /** Errors of the page's form. */
+  errors?: readonly FormError[];
   /** Path of the page in the navigation that this page belongs to. */
   current: string;
   operator: ConsoleOperator;

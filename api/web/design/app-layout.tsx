@@ -1,4 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
+import { ErrorSummary, type FormError, titleWith } from './form';
 import { Document, Footer, LoggedInAs, LogoImage } from './layout';
 
 /** A link in the navigation of the portal or console. */
@@ -18,8 +19,8 @@ export interface NavGroup {
 export interface AppLayoutProps {
   /** Name of the page. The browser tab shows it before the name of the place. */
   title: string;
-  /** Title in the browser tab, if it is not that of the page. */
-  tabTitle?: string | undefined;
+  /** Errors of the page's form. Listed below the title, and announced by the title in the browser tab. */
+  errors?: readonly FormError[];
   /** Name of the organization or server that the pages are about, at the top of the navigation. */
   place: { name: string; href: string };
   nav: readonly NavGroup[];
@@ -38,20 +39,9 @@ export interface AppLayoutProps {
 
 /** A page of the portal or console: navigation at the left, and a title with the page's content. */
 export function AppLayout(props: AppLayoutProps): VNode {
-  const {
-    title,
-    tabTitle = title,
-    place,
-    nav,
-    current,
-    lead,
-    aside,
-    testMode = false,
-    reloadSeconds,
-    children,
-  } = props;
+  const { title, errors = [], place, nav, current, lead, aside, testMode = false, reloadSeconds, children } = props;
   return (
-    <Document title={`${tabTitle} · ${place.name}`} scripts={{ reloadSeconds }}>
+    <Document title={`${titleWith(errors, title)} · ${place.name}`} scripts={{ reloadSeconds }}>
       <div class="app">
         <header class="side">
           <a class="brand" href={place.href} aria-label={place.name}>
@@ -85,6 +75,7 @@ export function AppLayout(props: AppLayoutProps): VNode {
               </div>
               {aside}
             </div>
+            <ErrorSummary errors={errors} />
             {children}
           </main>
           <Footer />

@@ -1,4 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
+import type { Env } from '../../../shared/domain/ids';
 
 /** One figure with its label and a sentence about it. */
 export interface Tile {
@@ -215,14 +216,10 @@ export function Segments<Value extends string>({
   );
 }
 
+export const ENVIRONMENT_NAMES: Record<Env, string> = { live: 'Live', test: 'Test' };
+
 /** Switches between the live and the test environment of the same page. */
-export function EnvironmentSwitch({
-  env,
-  hrefOf,
-}: {
-  env: 'live' | 'test';
-  hrefOf: (env: 'live' | 'test') => string;
-}): VNode {
+export function EnvironmentSwitch({ env, hrefOf }: { env: Env; hrefOf: (env: Env) => string }): VNode {
   return (
     <Segments
       label="Environment"

@@ -1,8 +1,9 @@
 import type { VNode } from 'preact';
-import { Field, type FormError } from './form';
+import { MAX_REASON_LENGTH } from '../../http/lengths';
+import { Field } from './controls';
+import type { FormError } from './form';
 
-/** The longest reason that the API accepts. */
-const MAX_REASON_LENGTH = 500;
+const HINT = 'For the audit log.';
 
 interface ConfirmationProps {
   /** What has to be typed: the name of what the action affects. */
@@ -11,36 +12,45 @@ interface ConfirmationProps {
   hint: string;
   /** What the fields contain. */
   form: Readonly<Record<string, string | undefined>>;
-  /** Says who reads the reason. By default, as in the console. */
-  reasonHint?: string;
+  /** Says who reads the reason. */
+  reasonHint: string;
+  errors: readonly FormError[];
+}
+
+interface ReasonProps {
+  form: ConfirmationProps['form'];
+  /** Says who reads the reason. */
+  hint?: string;
+  optional?: boolean;
   errors: readonly FormError[];
 }
 
 /** The field for the reason of an action. */
 export function ReasonField({
   form,
-  reasonHint = 'For the audit log, which the partner can read.',
   errors,
-}: Pick<ConfirmationProps, 'form' | 'reasonHint' | 'errors'>): VNode {
+  optional = false,
+  hint = optional ? `Optional. ${HINT}` : HINT,
+}: ReasonProps): VNode {
   return (
     <Field
       name="reason"
       label="Reason"
-      hint={reasonHint}
+      hint={hint}
       maxLength={MAX_REASON_LENGTH}
       autocomplete="off"
       value={form['reason'] ?? ''}
+      optional={optional}
       errors={errors}
     />
   );
 }
 
 /** The fields with which a destructive action asks for a reason and a typed name. */
-export function ConfirmationFields({ expected, hint, ...reason }: ConfirmationProps): VNode {
-  const { form, errors } = reason;
+export function ConfirmationFields({ expected, hint, reasonHint, form, errors }: ConfirmationProps): VNode {
   return (
     <>
-      <ReasonField {...reason} />
+      <ReasonField form={form} hint={reasonHint} errors={errors} />
       <Field
         name="name"
         label={`Type ${expected} to confirm`}

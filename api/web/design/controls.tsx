@@ -1,15 +1,26 @@
-import type { ComponentChildren, VNode } from 'preact';
+import type { ComponentChildren, InputHTMLAttributes, VNode } from 'preact';
 import type { FormError } from './form';
 
 interface LabeledProps {
   name: string;
-  label: string;
+  label: ComponentChildren;
   hint?: string | undefined;
   errors?: readonly FormError[] | undefined;
 }
 
+/** The error of a field, to which `aria-describedby` refers. */
+function Problem({ name, errors = [] }: Pick<LabeledProps, 'name' | 'errors'>): VNode | null {
+  const error = errors.find(({ field }) => field === name);
+  if (!error) return null;
+  return (
+    <p class="error" id={`${name}-error`}>
+      {error.message}
+    </p>
+  );
+}
+
 /** The attributes that connect a control with its label, hint and error. */
-function attributesOf({ name, hint, errors = [] }: LabeledProps) {
+function attributesOf({ name, hint, errors = [] }: Omit<LabeledProps, 'label'>) {
   const hasError = errors.some(({ field }) => field === name);
   const describedBy = [hint && `${name}-hint`, hasError && `${name}-error`].filter(Boolean).join(' ');
   return {
@@ -20,9 +31,8 @@ function attributesOf({ name, hint, errors = [] }: LabeledProps) {
   };
 }
 
-/** A control between its label, hint and error. */
-function Labeled({ name, label, hint, errors = [], children }: LabeledProps & { children: ComponentChildren }): VNode {
-  const error = errors.find(({ field }) => field === name)?.message;
+/** A control below its label, hint and error. */
+function Labeled({ name, label, hint, errors, children }: LabeledProps & { children: ComponentChildren }): VNode {
   return (
     <div class="field">
       <label for={name}>{label}</label>
@@ -31,13 +41,38 @@ function Labeled({ name, label, hint, errors = [], children }: LabeledProps & { 
           {hint}
         </p>
       )}
-      {error && (
-        <p class="error" id={`${name}-error`}>
-          {error}
-        </p>
-      )}
+      <Problem name={name} errors={errors} />
       {children}
     </div>
+  );
+}
+
+interface FieldProps extends LabeledProps {
+  type?: 'text' | 'email' | 'password' | 'url' | 'date';
+  value?: string;
+  autocomplete?: string;
+  maxLength?: number;
+  inputMode?: 'text' | 'numeric' | 'email';
+  class?: string;
+  optional?: boolean;
+}
+
+/** A field for one line of text. */
+export function Field({
+  name,
+  label,
+  hint,
+  errors,
+  type = 'text',
+  class: kind,
+  optional = false,
+  ...input
+}: FieldProps): VNode {
+  const attributes: InputHTMLAttributes = { type, required: !optional, ...(kind && { class: kind }), ...input };
+  return (
+    <Labeled {...{ name, label, hint, errors }}>
+      <input {...attributesOf({ name, hint, errors })} {...attributes} />
+    </Labeled>
   );
 }
 
@@ -73,5 +108,75 @@ export function Select({
         ))}
       </select>
     </Labeled>
+  );
+}
+
+interface CheckboxProps {
+  name: string;
+  label: ComponentChildren;
+  /** Sent if it is checked. */
+  value?: string;
+  checked: boolean;
+  hint?: string | undefined;
+}
+
+/** A box to check. */
+export function Checkbox({ name, label, hint, ...input }: CheckboxProps): VNode {
+  return (
+    <div class="check">
+      <input type="checkbox" id={name} name={name} {...input} />
+      <label for={name}>
+        {label}
+        {hint && <span class="sub block">{hint}</span>}
+      </label>
+    </div>
+  );
+}
+
+/** Boxes or choices that belong together, with one error for all of them. */
+export function CheckGroup({
+  name,
+  label,
+  hint,
+  errors,
+  children,
+}: LabeledProps & { children: ComponentChildren }): VNode {
+  const { 'aria-describedby': describedBy } = attributesOf({ name, hint, errors });
+  return (
+    <fieldset class="checks" id={name} {...(describedBy && { 'aria-describedby': describedBy })}>
+      <legend>{label}</legend>
+      {hint && (
+        <p class="sub" id={`${name}-hint`}>
+          {hint}
+        </p>
+      )}
+      <Problem name={name} errors={errors} />
+      {children}
+    </fieldset>
+  );
+}
+
+/** Values of which one is chosen, each with what it means. */
+export function Choices({
+  value,
+  options,
+  ...group
+}: LabeledProps & {
+  value: string | undefined;
+  options: readonly { value: string; text: ComponentChildren }[];
+}): VNode {
+  const { name } = group;
+  return (
+    <CheckGroup {...group}>
+      {options.map((option) => {
+        const id = `${name}.${option.value}`;
+        return (
+          <div key={id} class="check">
+            <input type="radio" id={id} name={name} value={option.value} checked={option.value === value} />
+            <label for={id}>{option.text}</label>
+          </div>
+        );
+      })}
+    </CheckGroup>
   );
 }

@@ -1,4 +1,4 @@
-import type { ComponentChildren, InputHTMLAttributes, VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import { usePageFacts } from './page-facts';
 
 /** Name of the hidden field that contains the CSRF token. */
@@ -62,61 +62,6 @@ export function ErrorSummary({ errors }: { errors: readonly FormError[] }): VNod
           <li key={field + message}>{field === '' ? message : <a href={`#${field}`}>{message}</a>}</li>
         ))}
       </ul>
-    </div>
-  );
-}
-
-interface FieldProps {
-  name: string;
-  label: ComponentChildren;
-  type?: 'text' | 'email' | 'password' | 'url' | 'date';
-  hint?: string;
-  value?: string;
-  autocomplete?: string;
-  maxLength?: number;
-  inputMode?: 'text' | 'numeric' | 'email';
-  class?: string;
-  optional?: true;
-  errors?: readonly FormError[];
-}
-
-/** A labeled field with its hint and error. */
-export function Field({
-  name,
-  label,
-  type = 'text',
-  hint,
-  errors = [],
-  class: kind,
-  optional,
-  ...input
-}: FieldProps): VNode {
-  const error = errors.find(({ field }) => field === name)?.message;
-  const describedBy = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(' ');
-  const attributes = {
-    id: name,
-    name,
-    type,
-    required: optional !== true,
-    ...(kind && { class: kind }),
-    ...(describedBy && { 'aria-describedby': describedBy }),
-    ...(error && { 'aria-invalid': true }),
-    ...input,
-  } as InputHTMLAttributes;
-  return (
-    <div class="field">
-      <label for={name}>{label}</label>
-      {hint && (
-        <p class="hint" id={`${name}-hint`}>
-          {hint}
-        </p>
-      )}
-      {error && (
-        <p class="error" id={`${name}-error`}>
-          {error}
-        </p>
-      )}
-      <input {...attributes} />
     </div>
   );
 }

@@ -22,6 +22,23 @@ export function Facts({ facts }: { facts: readonly (readonly [string, ComponentC
   );
 }
 
+/** A key, secret or address to copy. A click selects all of it. `labelledBy` is the ID of its heading, if it has one. */
+export function Secret({
+  id,
+  labelledBy,
+  children,
+}: {
+  id?: string;
+  labelledBy?: string;
+  children: ComponentChildren;
+}): VNode {
+  return (
+    <code class="secret" {...(id && { id })} {...(labelledBy && { 'aria-labelledby': labelledBy })}>
+      {children}
+    </code>
+  );
+}
+
 /** A message about something that just happened (`done`) or that needs attention (`warn`). */
 export function Notice({
   kind = 'done',

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type FieldError, MirError } from '../../../shared/errors';
+import { MAX_REASON_LENGTH } from '../../http/lengths';
 import { PublicError } from '../../http/public-error';
 import { fieldErrors, parseInput } from '../../http/validate';
 import type { FormError } from '../design/form';
@@ -15,10 +16,18 @@ export interface FormNaming {
 /** Codes of problems that the form can fix, although they name no field. */
 const FIXABLE = new Set(['CONFLICT', 'ESCALATION_DENIED']);
 
+/** Our words for fields that many forms have. */
+const COMMON_MESSAGES: Record<string, string> = {
+  reason: `Enter a reason of at most ${MAX_REASON_LENGTH} characters, on one line.`,
+};
+
 /** Returns the first error of each field. */
 function formErrors(
   errors: readonly FieldError[],
-  { nameOf = ({ path }) => path.split('.')[0]!, textOf = ({ message }) => message }: FormNaming,
+  {
+    nameOf = ({ path }) => path.split('.')[0]!,
+    textOf = ({ path, message }) => COMMON_MESSAGES[path] ?? message,
+  }: FormNaming,
 ): FormError[] {
   const byField = new Map<string, FormError>();
   for (const error of errors) {
@@ -50,4 +59,9 @@ export function errorsOf(error: unknown, messages: Record<string, string>, { nam
   }
   if (error instanceof PublicError && FIXABLE.has(error.code)) return [{ field: '', message: error.detail }];
   throw error;
+}
+
+/** Returns our words for an address that is missing. Other errors of addresses keep the message of the route. */
+export function urlMessages(url: string): Record<string, string> {
+  return url === '' ? { url: 'Enter an address that starts with https://.' } : {};
 }

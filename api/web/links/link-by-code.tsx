@@ -4,7 +4,8 @@ import { type FoundRequest, findRequest, hashOfCode } from '../../links/find-lin
 import { throttle, throttledAddress, type ThrottleRule } from '../../http/throttle';
 import { Panel } from '../design/app-parts';
 import { Beside } from '../design/beside';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Field } from '../design/controls';
+import { Actions, Button, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { withNext } from '../http/next-path';

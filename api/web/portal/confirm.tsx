@@ -1,7 +1,8 @@
 import type { VNode } from 'preact';
 import { noteRejectedLogIn } from '../../staff/rejected-log-ins';
 import { countConfirmation } from '../../staff/throttles';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Field } from '../design/controls';
+import { Actions, Button, ErrorSummary, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { staffPage } from '../http/page';

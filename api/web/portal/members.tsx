@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { MEMBER_ROLES } from '../../../shared/domain/roles';
+import { MEMBER_ROLE_NAMES, MEMBER_ROLES } from '../../../shared/domain/roles';
 import { PublicError } from '../../http/public-error';
 import { createInvitationRoute } from '../../members/create-invitation';
 import { deleteInvitationRoute } from '../../members/delete-invitation';
@@ -9,14 +9,15 @@ import { presentMember, type PresentedInvitation, type PresentedMember } from '.
 import { removeMemberRoute } from '../../members/remove-member';
 import { updateMemberRoute } from '../../members/update-member';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Field } from '../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../design/form';
 import { type SortableColumn, sortTable } from '../design/sort-table';
 import { Facts, Notice } from '../design/text';
 import type { Fields } from '../http/page';
 import { errorsOf } from '../http/form-errors';
 import { type Member, type MemberCall, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
-import { ROLE_NAMES, RoleChoice } from './roles';
+import { RoleChoice } from './role-choice';
 
 const PATH = '/members';
 
@@ -77,7 +78,7 @@ function MemberList({ member, shown, query }: { member: Member; shown: Shown; qu
             cells: [
               <bdi>{name}</bdi>,
               email,
-              ROLE_NAMES[role],
+              MEMBER_ROLE_NAMES[role],
               hasSecondFactor ? 'On' : 'Off',
               <RelativeTime at={new Date(createdAt)} />,
               ...(mayManage
@@ -110,7 +111,7 @@ function MemberList({ member, shown, query }: { member: Member; shown: Shown; qu
               key: invitationId,
               cells: [
                 email,
-                ROLE_NAMES[role],
+                MEMBER_ROLE_NAMES[role],
                 <RelativeTime at={new Date(expiresAt)} />,
                 ...(mayManage
                   ? [
@@ -153,8 +154,7 @@ export const membersPage = memberPage({
 
 function Invite({ member, form = {}, errors = [] }: { member: Member; form?: Fields; errors?: FormError[] }): VNode {
   return (
-    <PortalLayout member={member} title={titleWith(errors, 'Invite a member')} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title="Invite a member" errors={errors} path={PATH}>
       <Panel>
         <Form action={`${member.base}${PATH}/invite`}>
           <Field
@@ -165,7 +165,7 @@ function Invite({ member, form = {}, errors = [] }: { member: Member; form?: Fie
             value={form['email'] ?? ''}
             errors={errors}
           />
-          <RoleChoice current={form['role'] ?? 'VIEWER'} />
+          <RoleChoice current={form['role'] ?? 'VIEWER'} errors={errors} />
           <Actions>
             <Button>Send the invitation</Button>
             <ButtonLink href={member.base + PATH} plain>
@@ -231,17 +231,16 @@ function Change({
   errors?: FormError[];
 }): VNode {
   return (
-    <PortalLayout member={member} title={titleWith(errors, `Change ${name}`)} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title={`Change ${name}`} errors={errors} path={PATH}>
       <Panel>
         <Facts
           facts={[
             ['Email address', email],
-            ['Role', ROLE_NAMES[role]],
+            ['Role', MEMBER_ROLE_NAMES[role]],
           ]}
         />
         <Form action={`${member.base}${PATH}/change`} hidden={{ member: memberId }}>
-          <RoleChoice current={role} />
+          <RoleChoice current={role} errors={errors} />
           <Actions>
             <Button name="action" value="change">
               Change the role

@@ -2,6 +2,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import type { Scope } from '../../../shared/domain/scopes';
 import { AppLayout, type NavGroup } from '../design/app-layout';
 import { EnvironmentSwitch } from '../design/app-parts';
+import type { FormError } from '../design/form';
 import type { Member } from './member-page';
 
 interface Link {
@@ -60,6 +61,7 @@ export function PortalLayout({
   lead,
   action,
   reloadSeconds,
+  errors = [],
   children,
 }: {
   member: Member;
@@ -70,6 +72,8 @@ export function PortalLayout({
   action?: ComponentChildren;
   /** Reloads the page after this time if scripts are off. */
   reloadSeconds?: number;
+  /** Errors of the page's form. */
+  errors?: readonly FormError[];
   children: ComponentChildren;
 }): VNode {
   const { base, partnerId, partnerName, plan, env, scopes } = member;
@@ -89,6 +93,7 @@ export function PortalLayout({
       nav={nav}
       current={base + path}
       lead={lead}
+      errors={errors}
       testMode={env === 'test'}
       {...(reloadSeconds === undefined ? {} : { reloadSeconds })}
       aside={

@@ -46,16 +46,19 @@ describe('readFolderGraph', () => {
     expect(findCycles(readFolderGraph(root))).toEqual([['api/agents', 'api/audit', 'api/http', 'api/agents']]);
   });
 
-  it('finds imports from a higher layer, and imports from workers/ in api/', () => {
+  it('finds imports from a higher layer, from workers/ in api/, and from the portal in the console', () => {
     const root = writeProduct({
       'shared/domain/a.ts': ['../store/b'],
       'shared/store/b.ts': [],
       'api/http/c.ts': ['../../workers/events/d'],
       'workers/events/d.ts': [],
+      'api/web/console/agents/e.ts': ['../../portal/f'],
+      'api/web/portal/f.ts': [],
     });
     const forbidden = findForbiddenImports(readFolderGraph(root));
     expect(forbidden.map(({ file, to }) => [file, to])).toEqual([
       ['api/http/c.ts', 'workers/events'],
+      ['api/web/console/agents/e.ts', 'api/web/portal'],
       ['shared/domain/a.ts', 'shared/store'],
     ]);
   });

@@ -6,11 +6,10 @@ import { presentAgent, type PresentedAgent } from '../../../agents/present-agent
 import { pageOfAudit } from '../../../audit/list-audit';
 import type { PresentedEntry } from '../../../audit/present-entry';
 import { readPartner } from '../../../partners/get-partner';
-import { Empty, NextPage, Panel, RelativeTime, Split } from '../../design/app-parts';
+import { Empty, ENVIRONMENT_NAMES, NextPage, Panel, RelativeTime, Split } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
 import { Facts } from '../../design/text';
-import { AgentState } from '../../portal/agents/agent-parts';
-import { AgentTable, ENVIRONMENT_NAMES } from './agent-parts';
+import { AgentState, AgentTable } from '../../agents/agent-table';
 import { AuditLog } from '../audit/audit-log';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleCall, type ConsoleOperator, consolePage } from '../console-page';
@@ -161,7 +160,7 @@ function AgentPage({
                 <p>Agents that this agent creates appear here.</p>
               </Empty>
             ) : (
-              <AgentTable caption="Agents directly below" agents={lineage.children} />
+              <AgentTable caption="Agents directly below" agents={lineage.children} hrefOf={agentPath} />
             )}
             <NextPage href={agentPath(agent.agentId)} cursor={lineage.nextCursor} />
           </Panel>

@@ -13,14 +13,15 @@ import { AffectedAgents } from '../../agents/affected-agents';
 import { agentsText } from '../../agents/kill-progress';
 import { Panel, Split } from '../../design/app-parts';
 import { confirmationErrors, ConfirmationFields, reasonErrors, ReasonField } from '../../design/confirmation';
-import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Notice } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
-import { AgentTable } from './agent-parts';
+import { AgentTable } from '../../agents/agent-table';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
 import { SEARCH, agentPath, killPath } from '../paths';
+import { REASON_HINT } from '../reason';
 
 /** Owner of the reads that operators' pages make, for the limit on concurrent long reads. */
 const READER = 'operator';
@@ -68,17 +69,17 @@ function StopForm({ operator, stop, form = {}, errors = [] }: FormProps & { stop
   return (
     <ConsoleLayout
       title={title}
-      tabTitle={titleWith(errors, title)}
+      errors={errors}
       current={SEARCH}
       operator={operator}
       lead={`An agent of ${partnerName}. Every process rejects its key, and those of all agents below it, at once.`}
     >
-      <ErrorSummary errors={errors} />
       <Split>
         <Panel>
           <Form action={`${path}/stop`}>
             <ConfirmationFields
               expected={agent.name}
+              reasonHint={REASON_HINT}
               hint="Revoking is permanent: the keys never work again. Suspending can be undone."
               form={form}
               errors={errors}
@@ -103,7 +104,7 @@ function StopForm({ operator, stop, form = {}, errors = [] }: FormProps & { stop
           title={preview.first.length < preview.affected ? `The first ${preview.first.length}` : 'These agents'}
           flush
         >
-          <AgentTable caption="Affected agents" agents={preview.first} />
+          <AgentTable caption="Affected agents" agents={preview.first} hrefOf={agentPath} />
         </Panel>
       )}
     </ConsoleLayout>
@@ -155,7 +156,7 @@ function ReactivateForm({ operator, agent, form = {}, errors = [] }: FormProps &
   return (
     <ConsoleLayout
       title={title}
-      tabTitle={titleWith(errors, title)}
+      errors={errors}
       current={SEARCH}
       operator={operator}
       lead={
@@ -164,10 +165,9 @@ function ReactivateForm({ operator, agent, form = {}, errors = [] }: FormProps &
           : 'The key of this agent, and those of the agents below it, work again at once.'
       }
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <Form action={`${path}/reactivate`}>
-          <ReasonField form={form} errors={errors} />
+          <ReasonField form={form} hint={REASON_HINT} errors={errors} />
           <Actions>
             <Button>Reactivate the agent</Button>
             <ButtonLink href={path} plain>

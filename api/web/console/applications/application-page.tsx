@@ -4,7 +4,7 @@ import type { ApiContext } from '../../../context';
 import { readApplication } from '../../../partners/list-applications';
 import type { PresentedApplication } from '../../../partners/present-application';
 import { Panel, RelativeTime, Split } from '../../design/app-parts';
-import { ErrorSummary, type FormError, titleWith } from '../../design/form';
+import { type FormError } from '../../design/form';
 import { usePageFacts } from '../../design/page-facts';
 import { Facts, Notice, Num } from '../../design/text';
 import type { Fields, PageResponse } from '../../http/page';
@@ -145,16 +145,10 @@ interface ShownApplication {
 function ApplicationPage(shown: ShownApplication): VNode {
   const { application, operator, errors, isTooLate = false } = shown;
   return (
-    <ConsoleLayout
-      title={application.name}
-      tabTitle={titleWith(errors, application.name)}
-      current="/console/applications"
-      operator={operator}
-    >
+    <ConsoleLayout title={application.name} errors={errors} current="/console/applications" operator={operator}>
       <p>
         <a href="/console/applications">All applications</a>
       </p>
-      <ErrorSummary errors={errors} />
       <Done {...shown} />
       {isTooLate && (
         <Notice kind="warn" title="This application was already decided">

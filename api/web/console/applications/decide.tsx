@@ -11,7 +11,7 @@ import type { IssuedKeys } from '../../../partners/present-partner';
 import { rejectPendingApplication } from '../../../partners/reject-application';
 import { Panel } from '../../design/app-parts';
 import { Actions, ButtonLink } from '../../design/form';
-import { Facts, Notice, Num } from '../../design/text';
+import { Facts, Notice, Num, Secret } from '../../design/text';
 import type { Fields, PageResponse } from '../../http/page';
 import { parseFields } from '../../http/form-errors';
 import { DECIDE, showApplication } from './application-page';
@@ -39,13 +39,9 @@ function Issued({ name, contactEmail, keys: { partnerId, liveApiKey, testApiKey 
       <Panel>
         <Facts facts={[['Partner ID', <Num>{partnerId}</Num>]]} />
         <h3 id="test-key">Test key</h3>
-        <code class="secret" aria-labelledby="test-key">
-          {testApiKey}
-        </code>
+        <Secret labelledBy="test-key">{testApiKey}</Secret>
         <h3 id="live-key">Live key</h3>
-        <code class="secret" aria-labelledby="live-key">
-          {liveApiKey}
-        </code>
+        <Secret labelledBy="live-key">{liveApiKey}</Secret>
       </Panel>
       <Actions>
         <ButtonLink href="/console/applications">I’ve copied both keys</ButtonLink>

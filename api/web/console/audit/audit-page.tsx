@@ -4,8 +4,8 @@ import { pageOfAudit } from '../../../audit/list-audit';
 import { ACTOR_KINDS, type PresentedEntry } from '../../../audit/present-entry';
 import { readChain } from '../../../audit/read-chain';
 import { Empty, NextPage, Panel, RelativeTime } from '../../design/app-parts';
-import { Select } from '../../design/controls';
-import { Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field, Select } from '../../design/controls';
+import { Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Notice } from '../../design/text';
 import type { Fields } from '../../http/page';
 import { AuditEntries } from './audit-entries';
@@ -145,7 +145,7 @@ function Audit(shown: Shown): VNode {
   return (
     <ConsoleLayout
       title="Audit log"
-      tabTitle={titleWith(errors, 'Audit log')}
+      errors={errors}
       current={AUDIT}
       operator={operator}
       lead="Who changed what, when and why. Each entry is chained to the one before it, so that a later change is found."
@@ -157,7 +157,6 @@ function Audit(shown: Shown): VNode {
         )
       }
     >
-      <ErrorSummary errors={errors} />
       {checks && <Checks checks={checks} />}
       <Filters chosen={chosen} filters={filters} errors={errors} />
       {entries && (

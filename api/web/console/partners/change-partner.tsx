@@ -5,7 +5,7 @@ import type { PresentedPartner } from '../../../partners/present-partner';
 import { updatePartnerRoute } from '../../../partners/update-partner';
 import { Panel, Split } from '../../design/app-parts';
 import { reasonErrors, ReasonField } from '../../design/confirmation';
-import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Marks, Notice } from '../../design/text';
 import { parseFields } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
@@ -13,6 +13,7 @@ import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
 import { enteredTerms, TERMS_NAMING, TermsFields } from './terms-fields';
 import { PARTNERS, partnerPath } from '../paths';
+import { REASON_HINT } from '../reason';
 
 const CONFLICT = 409;
 const EFFECTS = [
@@ -64,12 +65,11 @@ function ChangePartner({
   return (
     <ConsoleLayout
       title={title}
-      tabTitle={titleWith(errors, title)}
+      errors={errors}
       current={PARTNERS}
       operator={operator}
       lead="In force in every process as soon as it is saved."
     >
-      <ErrorSummary errors={errors} />
       {isOutdated && (
         <Notice kind="warn" title="This partner was changed in the meantime">
           <p>
@@ -82,7 +82,7 @@ function ChangePartner({
         <Panel>
           <Form action={`${path}/change`} hidden={{ seen: partner.updatedAt }}>
             <TermsFields values={values} errors={errors} isOpen />
-            <ReasonField form={values} errors={errors} />
+            <ReasonField form={values} hint={REASON_HINT} errors={errors} />
             <Actions>
               <Button>Save</Button>
               <ButtonLink href={path} plain>

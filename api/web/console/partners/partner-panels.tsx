@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { MEMBER_ROLE_NAMES } from '../../../../shared/domain/roles';
 import type { Env } from '../../../../shared/domain/ids';
 import { KEY_SCOPES } from '../../../../shared/domain/scopes';
 import { HOUR_MS } from '../../../../shared/domain/usage';
@@ -6,8 +7,7 @@ import type { PresentedKey } from '../../../keys/key-schemas';
 import { countText } from '../../agents/kill-progress';
 import { type Bar, BarChart } from '../../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime } from '../../design/app-parts';
-import { ROLE_NAMES } from '../../portal/roles';
-import { WebhookState } from '../../portal/webhooks/webhooks';
+import { WebhookState } from '../../webhooks/webhook-state';
 import type { PartnerDetails } from './read-partner-details';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -214,7 +214,7 @@ export function MembersPanel({ members: { data, hasMore } }: Pick<PartnerDetails
             columns={[{ text: 'Name' }, { text: 'Role' }]}
             rows={data.map(({ memberId, name, role }) => ({
               key: memberId,
-              cells: [<bdi>{name}</bdi>, ROLE_NAMES[role]],
+              cells: [<bdi>{name}</bdi>, MEMBER_ROLE_NAMES[role]],
             }))}
           />
           {hasMore && <p class="next-page quiet small">Only the {data.length} newest members are shown.</p>}

@@ -5,16 +5,17 @@ import { keysOf } from '../../../keys/change-keys';
 import { presentKey, type PresentedKey } from '../../../keys/key-schemas';
 import { readPartner } from '../../../partners/get-partner';
 import { type RotatedKey, rotateKeysRoute } from '../../../partners/rotate-keys';
-import { Panel, Split } from '../../design/app-parts';
+import { ENVIRONMENT_NAMES, Panel, Split } from '../../design/app-parts';
 import { confirmationErrors, ConfirmationFields } from '../../design/confirmation';
-import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
-import { Facts, Notice } from '../../design/text';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Facts, Notice, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleCall, type ConsoleOperator, consolePage } from '../console-page';
 import { keyName } from './partner-panels';
 import { PARTNERS, partnerPath } from '../paths';
+import { REASON_HINT } from '../reason';
 
 interface Replaced {
   partnerId: string;
@@ -22,8 +23,6 @@ interface Replaced {
   env: Env;
   keys: readonly PresentedKey[];
 }
-
-const environmentText = (env: Env): string => (env === 'live' ? 'Live' : 'Test');
 
 async function readReplaced({ ctx, params }: Pick<ConsoleCall, 'ctx' | 'params'>): Promise<Replaced> {
   const env = params['env'];
@@ -46,17 +45,17 @@ function ReplaceKeys({ operator, replaced: { partnerId, name, env, keys }, form 
   return (
     <ConsoleLayout
       title={title}
-      tabTitle={titleWith(errors, title)}
+      errors={errors}
       current={PARTNERS}
       operator={operator}
       lead="For a partner that has lost access to its keys and has no administrator who can create one."
     >
-      <ErrorSummary errors={errors} />
       <Split>
         <Panel>
           <Form action={`${path}/replace-keys/${env}`}>
             <ConfirmationFields
               expected={name}
+              reasonHint={REASON_HINT}
               hint="The next page shows the new key once. You pass it on to the partner."
               form={form}
               errors={errors}
@@ -72,7 +71,7 @@ function ReplaceKeys({ operator, replaced: { partnerId, name, env, keys }, form 
         <Panel title="What is affected">
           <Facts
             facts={[
-              ['Environment', environmentText(env)],
+              ['Environment', ENVIRONMENT_NAMES[env]],
               ['Keys that stop working', keys.length === 0 ? 'None' : keys.map(keyName).join(', ')],
               ['New key', 'One, which may do everything'],
               ['Not affected', `Agents, members, and the keys of the ${env === 'live' ? 'test' : 'live'} environment`],
@@ -87,14 +86,12 @@ function ReplaceKeys({ operator, replaced: { partnerId, name, env, keys }, form 
 /** The new key. No later page contains it. */
 function NewKey({ operator, replaced: { partnerId, name, env }, apiKey }: FormProps & { apiKey: string }): VNode {
   return (
-    <ConsoleLayout title={`${environmentText(env)} key of ${name}`} current={PARTNERS} operator={operator}>
+    <ConsoleLayout title={`${ENVIRONMENT_NAMES[env]} key of ${name}`} current={PARTNERS} operator={operator}>
       <Notice kind="warn" title="Copy the key now">
         <p>It’s shown only once. Pass it on in a way that only the partner can read.</p>
       </Notice>
       <Panel>
-        <code class="secret" id="api-key">
-          {apiKey}
-        </code>
+        <Secret id="api-key">{apiKey}</Secret>
         <Actions>
           <ButtonLink href={env === 'live' ? partnerPath(partnerId) : `${partnerPath(partnerId)}?env=test`}>
             I’ve copied the key

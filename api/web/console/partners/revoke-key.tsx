@@ -10,9 +10,10 @@ import { keysOf } from '../../../keys/change-keys';
 import { presentKey, type PresentedKey } from '../../../keys/key-schemas';
 import { revokePartnerKey } from '../../../keys/revoke-partner-key';
 import { readPartner } from '../../../partners/get-partner';
-import { Panel, RelativeTime, Split } from '../../design/app-parts';
+import { ENVIRONMENT_NAMES, Panel, RelativeTime, Split } from '../../design/app-parts';
 import { confirmationErrors, ConfirmationFields } from '../../design/confirmation';
-import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
+import { Checkbox } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Facts } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
@@ -20,6 +21,7 @@ import { ConsoleLayout } from '../console-layout';
 import { type ConsoleCall, type ConsoleOperator, consolePage } from '../console-page';
 import { keyName, scopesText } from './partner-panels';
 import { PARTNERS, partnerPath } from '../paths';
+import { REASON_HINT } from '../reason';
 
 const ENVIRONMENTS: readonly Env[] = ['live', 'test'];
 const revokeInput = z.strictObject({ reason: reasonSchema });
@@ -49,7 +51,7 @@ function AffectedKey({ shown: { partner, key, created } }: { shown: ShownKey }):
       <Facts
         facts={[
           ['Partner', <bdi>{partner.name}</bdi>],
-          ['Environment', key.environment === 'live' ? 'Live' : 'Test'],
+          ['Environment', ENVIRONMENT_NAMES[key.environment]],
           ['Begins with', <code>{key.prefix}…</code>],
           ['May do', scopesText(key)],
           ['Last used', key.lastUsedAt === null ? 'Never' : <RelativeTime at={new Date(key.lastUsedAt)} />],
@@ -81,35 +83,31 @@ function RevokeKey({
   return (
     <ConsoleLayout
       title={title}
-      tabTitle={titleWith(errors, title)}
+      errors={errors}
       current={PARTNERS}
       operator={operator}
       lead="Requests with this key are rejected at once and permanently."
     >
-      <ErrorSummary errors={errors} />
       <Split>
         <Panel>
           <Form action={`${path}/keys/${encodeURIComponent(key.keyId)}`}>
             <ConfirmationFields
               expected={partner.name}
+              reasonHint={REASON_HINT}
               hint="If the partner’s servers use this key, MIR rejects their requests until they use another one."
               form={form}
               errors={errors}
             />
             {created.length > 0 && (
-              <div class="check">
-                <input
-                  type="checkbox"
-                  id="includeCreated"
-                  name="includeCreated"
-                  checked={form['includeCreated'] === 'on'}
-                />
-                <label for="includeCreated">
-                  {created.length === 1
+              <Checkbox
+                name="includeCreated"
+                label={
+                  created.length === 1
                     ? 'Also revoke the key that it created'
-                    : `Also revoke the ${created.length} keys that it created`}
-                </label>
-              </div>
+                    : `Also revoke the ${created.length} keys that it created`
+                }
+                checked={form['includeCreated'] === 'on'}
+              />
             )}
             <Actions>
               <Button kind="danger">Revoke the key</Button>

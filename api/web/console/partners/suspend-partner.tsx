@@ -3,15 +3,16 @@ import { readPartner } from '../../../partners/get-partner';
 import { previewSuspension, type SuspensionPreview } from '../../../partners/preview-suspension';
 import { updatePartnerRoute } from '../../../partners/update-partner';
 import { countText } from '../../agents/kill-progress';
-import { DataTable, Panel, Split } from '../../design/app-parts';
+import { DataTable, ENVIRONMENT_NAMES, Panel, Split } from '../../design/app-parts';
 import { confirmationErrors, ConfirmationFields, reasonErrors, ReasonField } from '../../design/confirmation';
-import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Marks, Notice } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleCall, type ConsoleOperator, consolePage } from '../console-page';
 import { PARTNERS, partnerPath } from '../paths';
+import { REASON_HINT } from '../reason';
 
 interface FormProps {
   operator: ConsoleOperator;
@@ -40,7 +41,7 @@ function Affected({ environments }: SuspensionPreview): VNode {
           rows={environments.map(({ env, keys, agents, queuedEvents, isLowerBound }) => ({
             key: env,
             cells: [
-              env === 'live' ? 'Live' : 'Test',
+              ENVIRONMENT_NAMES[env],
               ...[keys, agents, queuedEvents].map((count) => `${isLowerBound ? 'at least ' : ''}${countText(count)}`),
             ],
           }))}
@@ -61,12 +62,11 @@ function SuspendForm({ operator, preview, form = {}, errors = [] }: FormProps & 
   return (
     <ConsoleLayout
       title={title}
-      tabTitle={titleWith(errors, title)}
+      errors={errors}
       current={PARTNERS}
       operator={operator}
       lead="Every request with a key of the partner or of its agents is rejected at once. You can undo it at any time."
     >
-      <ErrorSummary errors={errors} />
       {suspended && (
         <Notice kind="warn" title="This partner is already suspended">
           <p>
@@ -79,6 +79,7 @@ function SuspendForm({ operator, preview, form = {}, errors = [] }: FormProps & 
           <Form action={`${path}/suspend`}>
             <ConfirmationFields
               expected={name}
+              reasonHint={REASON_HINT}
               hint="People also can’t connect new accounts until you reactivate the partner."
               form={form}
               errors={errors}
@@ -151,15 +152,14 @@ function ReactivateForm({ operator, partnerId, name, form = {}, errors = [] }: F
   return (
     <ConsoleLayout
       title={title}
-      tabTitle={titleWith(errors, title)}
+      errors={errors}
       current={PARTNERS}
       operator={operator}
       lead="The keys of the partner and of its agents work again at once, except those that were revoked or have expired."
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <Form action={`${path}/reactivate`}>
-          <ReasonField form={form} errors={errors} />
+          <ReasonField form={form} hint={REASON_HINT} errors={errors} />
           <Actions>
             <Button>Reactivate the partner</Button>
             <ButtonLink href={path} plain>

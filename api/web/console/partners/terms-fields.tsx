@@ -1,8 +1,8 @@
 import type { VNode } from 'preact';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../../shared/queue/overload-guard';
 import type { ApiContext } from '../../../context';
-import { Select, TextArea } from '../../design/controls';
-import { Field, type FormError } from '../../design/form';
+import { Field, Select, TextArea } from '../../design/controls';
+import { type FormError } from '../../design/form';
 import type { FormNaming } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 

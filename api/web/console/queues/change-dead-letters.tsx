@@ -8,7 +8,9 @@ import { auditContextForOperator } from '../../../db/audit-context';
 import { PublicError } from '../../../http/public-error';
 import { reasonSchema } from '../../../http/schemas';
 import { Panel, Split } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { ReasonField } from '../../design/confirmation';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Marks } from '../../design/text';
 import { parseFields } from '../../http/form-errors';
 import type { Fields, PageResponse } from '../../http/page';
@@ -111,16 +113,10 @@ function DropPage({ operator, letter, names, form, errors }: DropProps): VNode {
   const { id } = letter;
   const path = deadLetterPath(id);
   return (
-    <ConsoleLayout
-      title="Drop a dead letter"
-      tabTitle={titleWith(errors, 'Drop a dead letter')}
-      current={DEAD_LETTERS_PATH}
-      operator={operator}
-    >
+    <ConsoleLayout title="Drop a dead letter" errors={errors} current={DEAD_LETTERS_PATH} operator={operator}>
       <p>
         <a href={path}>Back to the dead letter</a>
       </p>
-      <ErrorSummary errors={errors} />
       <Split>
         <div>
           <Panel title="What happens">
@@ -135,13 +131,7 @@ function DropPage({ operator, letter, names, form, errors }: DropProps): VNode {
           </Panel>
           <Panel title="Drop">
             <Form action={`${path}/drop`}>
-              <Field
-                name="reason"
-                label="Reason"
-                hint="On one line, for the audit log."
-                value={form['reason'] ?? ''}
-                errors={errors}
-              />
+              <ReasonField form={form} errors={errors} />
               <Field
                 name="typed"
                 label={

@@ -4,7 +4,8 @@ import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../../../shared/que
 import type { DeadLetter } from '../../../admin/dead-letters';
 import { listDeadLettersRoute } from '../../../admin/list-dead-letters';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, Segments, type Row } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
+import { Checkbox } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Notice } from '../../design/text';
 import type { Fields, PageResponse } from '../../http/page';
 import { ConsoleLayout } from '../console-layout';
@@ -102,10 +103,7 @@ function rowOf(letter: DeadLetter, n: number, { names, query }: ListProps, maySe
     key: letter.id,
     cells: [
       maySelect ? (
-        <div class="check">
-          <input type="checkbox" id={name} name={name} value={letter.id} checked={query['select'] === 'all'} />
-          <label for={name}>{missing}</label>
-        </div>
+        <Checkbox name={name} label={missing} value={letter.id} checked={query['select'] === 'all'} />
       ) : (
         missing
       ),
@@ -169,7 +167,7 @@ function DeadLetters(props: ListProps): VNode {
   return (
     <ConsoleLayout
       title="Dead letters"
-      tabTitle={titleWith(errors, 'Dead letters')}
+      errors={errors}
       current={DEAD_LETTERS_PATH}
       operator={operator}
       lead="Jobs that failed permanently, newest first. Fix the cause, then replay them: no event is stored twice."
@@ -182,7 +180,6 @@ function DeadLetters(props: ListProps): VNode {
         />
       }
     >
-      <ErrorSummary errors={errors} />
       <Done query={query} />
       {letters.length === 0 ? (
         <Panel flush>

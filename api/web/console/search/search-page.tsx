@@ -1,10 +1,10 @@
 import type { VNode } from 'preact';
-import { DataTable, Empty, Panel, RelativeTime, State } from '../../design/app-parts';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { DataTable, Empty, ENVIRONMENT_NAMES, Panel, RelativeTime, State } from '../../design/app-parts';
+import { Field } from '../../design/controls';
+import { Actions, Button, Form, type FormError } from '../../design/form';
 import { Marks, Notice } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
-import { AgentState } from '../../portal/agents/agent-parts';
-import { ENVIRONMENT_NAMES } from '../agents/agent-parts';
+import { AgentState } from '../../agents/agent-table';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
 import { keyName } from '../partners/partner-panels';
@@ -177,12 +177,11 @@ function SearchPage({ operator, text = '', results, errors = [] }: SearchProps):
   return (
     <ConsoleLayout
       title="Search"
-      tabTitle={titleWith(errors, 'Search')}
+      errors={errors}
       current={SEARCH}
       operator={operator}
       lead="Partners, agents, keys and kills, in both environments."
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <Form action={SEARCH}>
           <Field

@@ -8,7 +8,7 @@ import { findWebhook, webhookNotFound } from '../../../webhooks/find-webhook';
 import { pageOfDeliveries } from '../../../webhooks/list-deliveries';
 import { hasFailed, type ListedEndpoint, presentEndpoints } from '../../../webhooks/list-endpoints';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, Split, State } from '../../design/app-parts';
-import { Facts } from '../../design/text';
+import { Facts, Secret } from '../../design/text';
 import type { Fields } from '../../http/page';
 import { auditPath } from '../audit/audit-paths';
 import { ConsoleLayout } from '../console-layout';
@@ -101,7 +101,7 @@ function Next({ endpoint, portal }: { endpoint: ListedEndpoint; portal: string }
         and administrators do that here:
       </p>
       <p>
-        <code class="secret">{portal}</code>
+        <Secret>{portal}</Secret>
       </p>
     </Panel>
   );

@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { AppLayout, type NavGroup } from '../../design/app-layout';
+import type { FormError } from '../../design/form';
 import { Notice } from '../../design/text';
 import type { Account } from './account-page';
 
@@ -20,6 +21,8 @@ interface AccountLayoutProps {
   lead?: ComponentChildren;
   /** The page's main action, beside the title. */
   action?: ComponentChildren;
+  /** Errors of the page's form. */
+  errors?: readonly FormError[];
   /** What was just done. */
   done?: string | undefined;
   children: ComponentChildren;
@@ -32,6 +35,7 @@ export function AccountLayout({
   current,
   lead,
   action,
+  errors = [],
   done,
   children,
 }: AccountLayoutProps): VNode {
@@ -52,6 +56,7 @@ export function AccountLayout({
       nav={nav}
       current={current}
       lead={lead}
+      errors={errors}
       aside={action && <div class="tools">{action}</div>}
     >
       {done && (

@@ -1,10 +1,14 @@
 import type { VNode } from 'preact';
-import { MEMBER_ROLE_MEANINGS, OPERATOR_ROLE_MEANINGS } from '../../../../shared/domain/roles';
+import {
+  MEMBER_ROLE_MEANINGS,
+  MEMBER_ROLE_NAMES,
+  OPERATOR_ROLE_MEANINGS,
+  OPERATOR_ROLE_NAMES,
+} from '../../../../shared/domain/roles';
 import { type presentAccount, getAccountRoute } from '../../../staff/get-account';
 import { Empty, Panel, Split } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
 import { Facts } from '../../design/text';
-import { ROLE_NAMES } from '../roles';
 import { AccountLayout } from './account-layout';
 import { type Account, accountPage } from './account-page';
 import { FactorState } from './factor-state';
@@ -33,7 +37,7 @@ function Memberships({ memberships }: Pick<Presented, 'memberships'>): VNode {
       {memberships.map(({ partnerId, partnerName, role }) => (
         <Panel key={partnerId} title={partnerName}>
           <p>
-            <strong>{ROLE_NAMES[role]}</strong>: {MEMBER_ROLE_MEANINGS[role]}.
+            <strong>{MEMBER_ROLE_NAMES[role]}</strong>: {MEMBER_ROLE_MEANINGS[role]}.
           </p>
           <p class="quiet small num">{partnerId}</p>
           <div class="tools">
@@ -54,7 +58,7 @@ function OperatorPanel({ operator: { role } }: { operator: NonNullable<Presented
   return (
     <Panel title="This MIR server">
       <p>
-        You help operate this server. <strong>{ROLE_NAMES[role]}</strong>: {OPERATOR_ROLE_MEANINGS[role]}.
+        You help operate this server. <strong>{OPERATOR_ROLE_NAMES[role]}</strong>: {OPERATOR_ROLE_MEANINGS[role]}.
       </p>
       <p>
         <ButtonLink href="/console" plain>

@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { MAX_PASSKEY_NAME_LENGTH } from '../../../http/lengths';
 import type { PasskeyDoc } from '../../../../shared/store/passkeys';
 import type { passkeyCreation } from '../../../accounts/passkeys';
 import { PublicError } from '../../../http/public-error';
@@ -6,7 +7,8 @@ import { createPasskeyRoute } from '../../../staff/create-passkey';
 import { deletePasskeyRoute } from '../../../staff/delete-passkey';
 import { startPasskeyRoute } from '../../../staff/start-passkey';
 import { Panel, RelativeTime, Split } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { PasskeyForm } from '../../design/passkey-form';
 import { Facts, Marks } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
@@ -18,7 +20,6 @@ import { agentName } from './agent-name';
 const SECURITY = '/portal/account/security';
 const NEW = '/portal/account/passkeys/new';
 const REMOVE = '/portal/account/passkeys/remove';
-const MAX_NAME_LENGTH = 80;
 
 type Ceremony = Awaited<ReturnType<typeof passkeyCreation>>;
 
@@ -43,11 +44,11 @@ function NewPasskey({
   return (
     <AccountLayout
       account={account}
-      title={titleWith(errors, 'Add a passkey')}
+      title="Add a passkey"
+      errors={errors}
       current={SECURITY}
       lead="Your browser or password manager keeps it, and MIR stores only its public half."
     >
-      <ErrorSummary errors={errors} />
       <Split>
         <Panel>
           <div data-without-passkeys>
@@ -64,7 +65,7 @@ function NewPasskey({
               name="name"
               label="Name"
               hint="So that you recognize it in the list."
-              maxLength={MAX_NAME_LENGTH}
+              maxLength={MAX_PASSKEY_NAME_LENGTH}
               value={name}
               errors={errors}
             />

@@ -1,13 +1,14 @@
 import type { VNode } from 'preact';
+import { MAX_PERSON_NAME_LENGTH } from '../../../http/lengths';
 import { updateAccountRoute } from '../../../staff/update-account';
 import { Panel, Split } from '../../design/app-parts';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, Form, type FormError } from '../../design/form';
 import { errorsOf } from '../../http/form-errors';
 import { AccountLayout } from './account-layout';
 import { type Account, accountPage } from './account-page';
 
 const PATH = '/portal/account';
-const MAX_NAME_LENGTH = 100;
 
 function Profile({
   account,
@@ -23,12 +24,12 @@ function Profile({
   return (
     <AccountLayout
       account={account}
-      title={titleWith(errors, 'Profile')}
+      title="Profile"
+      errors={errors}
       current={PATH}
       lead="Other members of your organizations see your name and email address."
       done={errors.length === 0 ? done : undefined}
     >
-      <ErrorSummary errors={errors} />
       <Split>
         <Panel>
           <Form action={PATH}>
@@ -37,7 +38,7 @@ function Profile({
               label="Name"
               hint="Audit logs show a new name within an hour. Earlier entries keep the old one."
               autocomplete="name"
-              maxLength={MAX_NAME_LENGTH}
+              maxLength={MAX_PERSON_NAME_LENGTH}
               value={name}
               errors={errors}
             />

@@ -5,8 +5,10 @@ import { confirmSecondFactorRoute } from '../../../staff/confirm-second-factor';
 import { createSecondFactorRoute } from '../../../staff/create-second-factor';
 import { removeSecondFactorRoute } from '../../../staff/remove-second-factor';
 import { Panel, Split } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { QrCode, qrModules } from '../../design/qr-code';
+import { Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import { AccountLayout } from './account-layout';
 import { type Account, accountPage } from './account-page';
@@ -40,11 +42,11 @@ function SetUp({ account, errors = [] }: Shown): VNode {
   return (
     <AccountLayout
       account={account}
-      title={titleWith(errors, 'Set up a second factor')}
+      title="Set up a second factor"
+      errors={errors}
       current={SECURITY}
       lead="Logins with your password will also need a code from your phone."
     >
-      <ErrorSummary errors={errors} />
       <Split>
         <Panel>
           <p>You need an authenticator app, such as the one in your password manager. First, confirm that it’s you.</p>
@@ -114,9 +116,7 @@ function Scan({ account, created, modules }: Shown & { created: Created; modules
             <div>
               <p>Or type this key into the app:</p>
               <p>
-                <code class="secret" id="second-factor-key">
-                  {secret.match(GROUP)?.join(' ')}
-                </code>
+                <Secret id="second-factor-key">{secret.match(GROUP)?.join(' ')}</Secret>
               </p>
               <p class="quiet small">
                 On this phone? <a href={created.otpauthUri}>Open the app</a>
@@ -144,8 +144,7 @@ function Scan({ account, created, modules }: Shown & { created: Created; modules
 
 function Confirm({ account, errors = [] }: Shown): VNode {
   return (
-    <AccountLayout account={account} title={titleWith(errors, 'Enter the code')} current={SECURITY}>
-      <ErrorSummary errors={errors} />
+    <AccountLayout account={account} title="Enter the code" errors={errors} current={SECURITY}>
       <Panel>
         <CodeForm errors={errors} />
         <p class="quiet small">
@@ -199,8 +198,7 @@ export const confirmSecondFactor = accountPage({
 
 function Remove({ account, errors = [] }: Shown): VNode {
   return (
-    <AccountLayout account={account} title={titleWith(errors, 'Remove the second factor')} current={SECURITY}>
-      <ErrorSummary errors={errors} />
+    <AccountLayout account={account} title="Remove the second factor" errors={errors} current={SECURITY}>
       <Panel>
         <p>
           Afterward, your password alone logs you in, and the backup codes no longer work. You’re logged out everywhere.

@@ -3,32 +3,33 @@ import { getAgentRoute } from '../../../agents/get-agent';
 import type { PresentedAgent } from '../../../agents/present-agent';
 import { rotateAgentKeyRoute } from '../../../agents/rotate-agent-key';
 import { Panel } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Facts } from '../../design/text';
+import { ReasonField } from '../../design/confirmation';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Facts, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
-import { AgentState } from './agent-parts';
+import { AgentState } from '../../agents/agent-table';
 import { agentHref } from './agent-tree';
 import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/agents';
-const MAX_REASON_LENGTH = 200;
 
 function ReplaceKey({
   member,
   agent,
+  form = {},
   errors = [],
 }: {
   member: Member;
   agent: PresentedAgent;
+  form?: Fields;
   errors?: FormError[];
 }): VNode {
   const base = member.base + PATH;
   const { agentId, name, keyPrefix, status } = agent;
   return (
-    <PortalLayout member={member} title={titleWith(errors, `Replace the key of ${name}`)} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title={`Replace the key of ${name}`} errors={errors} path={PATH}>
       <Panel>
         <p>
           The agent gets a new key, which is shown once. The old key is rejected at once, so the agent cannot work until
@@ -41,7 +42,7 @@ function ReplaceKey({
           ]}
         />
         <Form action={`${base}/key`} hidden={{ agent: agentId }}>
-          <Field name="reason" label="Reason" hint="For the audit log." maxLength={MAX_REASON_LENGTH} errors={errors} />
+          <ReasonField form={form} errors={errors} />
           <Actions>
             <Button>Replace the key</Button>
             <ButtonLink href={agentHref(base, agentId)} plain>
@@ -62,9 +63,7 @@ function NewKey({ member, agent, apiKey }: { member: Member; agent: PresentedAge
           MIR stores only a hash of the key, so this is the only time that it can be shown. The old key of{' '}
           <bdi>{agent.name}</bdi> no longer works.
         </p>
-        <code class="secret" id="api-key">
-          {apiKey}
-        </code>
+        <Secret id="api-key">{apiKey}</Secret>
         <Actions>
           <ButtonLink href={agentHref(member.base + PATH, agent.agentId)}>Continue</ButtonLink>
         </Actions>
@@ -103,8 +102,8 @@ export const replaceAgentKey = memberPage({
       const { apiKey } = await call<{ apiKey: string }>(rotateAgentKeyRoute, { params, body });
       return { html: <NewKey member={member} agent={agent} apiKey={apiKey} /> };
     } catch (error) {
-      const errors = errorsOf(error, { reason: 'Enter a reason.' });
-      return { status: 422, html: <ReplaceKey member={member} agent={agent} errors={errors} /> };
+      const errors = errorsOf(error, {});
+      return { status: 422, html: <ReplaceKey member={member} agent={agent} form={form} errors={errors} /> };
     }
   },
 });

@@ -14,7 +14,7 @@ import { Empty, Panel, RelativeTime, Split } from '../../design/app-parts';
 import { Actions, ButtonLink } from '../../design/form';
 import { Facts, Notice } from '../../design/text';
 import { AgentChanges, AgentEvents, type Newest, type PresentedEvent } from './agent-history';
-import { AgentState } from './agent-parts';
+import { AgentState } from '../../agents/agent-table';
 import { agentHref, type AgentPage, AgentTree, rowsHref } from './agent-tree';
 import { TYPE_WORDS } from './agent-words';
 import { durationText } from '../duration';

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import type { PresentedAgent } from '../../../agents/present-agent';
 import { RelativeTime } from '../../design/app-parts';
-import { AgentState } from './agent-parts';
+import { AgentState } from '../../agents/agent-table';
 
 type Agent = Pick<
   PresentedAgent,

@@ -1,14 +1,15 @@
 import type { VNode } from 'preact';
+import { MAX_EMAIL_LENGTH } from '../../../http/lengths';
 import type { z } from 'zod';
 import { AGENT_STATUSES, type AgentStatus } from '../../../../shared/domain/agent';
 import { findAgentsRoute, type foundAgentsSchema, MAX_FOUND_AGENTS } from '../../../agents/find-agents';
 import { listAgentsRoute } from '../../../agents/list-agents';
 import { DataTable, Empty, Panel, RelativeTime } from '../../design/app-parts';
-import { Select } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field, Select } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
-import { AgentState, statusText } from './agent-parts';
+import { AgentState, statusText } from '../../agents/agent-table';
 import { agentHref, type AgentPage, AgentRows, AgentTree, rowsHref } from './agent-tree';
 import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
@@ -16,7 +17,6 @@ import { PortalLayout } from '../portal-layout';
 const PATH = '/agents';
 /** Agents that a level of the tree shows at a time. */
 const ROWS_PER_PAGE = 50;
-const MAX_SEARCH_LENGTH = 254;
 /** Selects the agents without a parent. */
 const NO_PARENT = 'none';
 const SEARCH_BY = [
@@ -35,7 +35,7 @@ function Search({ base, form, errors }: { base: string; form: Fields; errors: Fo
       <Field
         name="text"
         label="Find an agent"
-        maxLength={MAX_SEARCH_LENGTH}
+        maxLength={MAX_EMAIL_LENGTH}
         value={form['text'] ?? ''}
         errors={errors}
       />
@@ -141,14 +141,14 @@ function Agents({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Agents')}
+      title="Agents"
+      errors={errors}
       path={PATH}
       lead="Software that acts for your organization with keys of its own. Agents can create further agents below them."
       action={
         member.scopes.includes('agents:manage-all') && <ButtonLink href={`${base}/new`}>Register an agent</ButtonLink>
       }
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <Search base={base} form={form} errors={errors} />
       </Panel>

@@ -10,7 +10,7 @@ import { isRecent } from '../../../http/require-caller';
 import type { PresentedMember } from '../../../members/member-schemas';
 import { Panel, RelativeTime } from '../../design/app-parts';
 import { Facts } from '../../design/text';
-import { AgentState } from './agent-parts';
+import { AgentState } from '../../agents/agent-table';
 import { presetText, TYPE_WORDS } from './agent-words';
 import { durationText } from '../duration';
 import type { Member, MemberCall } from '../member-page';

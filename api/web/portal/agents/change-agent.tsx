@@ -1,12 +1,14 @@
 import type { VNode } from 'preact';
+import { MAX_EMAIL_LENGTH, MAX_NAME_LENGTH } from '../../../http/lengths';
 import { MAX_IDLE_TIMEOUT_SECONDS } from '../../../../shared/domain/agent-lifetime';
 import type { FieldError } from '../../../../shared/errors';
 import { getAgentRoute } from '../../../agents/get-agent';
 import type { PresentedAgent } from '../../../agents/present-agent';
 import { updateAgentRoute } from '../../../agents/update-agent';
 import { Panel } from '../../design/app-parts';
-import { TextArea } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { ReasonField } from '../../design/confirmation';
+import { Field, TextArea } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Columns } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
@@ -15,9 +17,6 @@ import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/agents';
-const MAX_NAME_LENGTH = 120;
-const MAX_EMAIL_LENGTH = 254;
-const MAX_REASON_LENGTH = 200;
 const ROWS_OF_TYPES = 4;
 const HOUR_SECONDS = 3_600;
 
@@ -85,7 +84,6 @@ const MESSAGES = {
   ownerEmail: 'Enter the owner’s email address.',
   idleHours: `Enter a number of hours up to ${MAX_IDLE_TIMEOUT_SECONDS / HOUR_SECONDS}, or nothing.`,
   rateLimitPerMinute: 'Enter a whole number of at least 1, or nothing.',
-  reason: 'Enter a reason.',
 };
 
 function ChangeForm({
@@ -104,11 +102,11 @@ function ChangeForm({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, `Change ${agent.name}`)}
+      title={`Change ${agent.name}`}
+      errors={errors}
       path={PATH}
       lead="Restrictions apply to all agents below at once. An agent never gets more rights than those above it, and never outlives them."
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <Form action={`${base}/change`} hidden={{ agent: agent.agentId }}>
           <Field {...text('name')} label="Name" maxLength={MAX_NAME_LENGTH} />
@@ -159,14 +157,7 @@ function ChangeForm({
             rows={ROWS_OF_TYPES}
             optional
           />
-          <Field
-            name="reason"
-            label="Reason"
-            hint="For the audit log."
-            maxLength={MAX_REASON_LENGTH}
-            value={form['reason'] ?? ''}
-            errors={errors}
-          />
+          <ReasonField form={form} errors={errors} />
           <Actions>
             <Button>Save the change</Button>
             <ButtonLink href={agentHref(base, agent.agentId)} plain>

@@ -6,15 +6,16 @@ import { rejectAgentRoute } from '../../../agents/reject-agent';
 import { PublicError } from '../../../http/public-error';
 import { isRecent } from '../../../http/require-caller';
 import { Panel } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Notice } from '../../design/text';
+import { ReasonField } from '../../design/confirmation';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Notice, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
+import type { Fields } from '../../http/page';
 import { type Approval, approvalOf, RequestFacts } from './approval-request';
 import { confirmFirst, type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/approvals';
-const MAX_REASON_LENGTH = 200;
 /** Names of members who can decide. */
 const MAX_SHOWN_MEMBERS = 5;
 /** Codes that say why an agent cannot be approved. */
@@ -45,12 +46,12 @@ function Approvers({ member, approvers }: { member: Member } & Pick<Approval, 'a
 function Decision({
   member,
   approval,
-  reason,
+  form,
   errors,
 }: {
   member: Member;
   approval: Approval;
-  reason: string;
+  form: Fields;
   errors: readonly FormError[];
 }): VNode {
   const { approvalId, isOwnRequest, isConfirmed, approvers } = approval;
@@ -73,15 +74,7 @@ function Decision({
         <p>If you approve, you get the agent’s key, and MIR checks the policy and the agents above it once more.</p>
       )}
       <Form action={`${member.base}${PATH}/decide`} hidden={{ approval: approvalId }}>
-        <Field
-          name="reason"
-          label="Reason"
-          hint="For the audit log. Required to reject."
-          optional
-          maxLength={MAX_REASON_LENGTH}
-          value={reason}
-          errors={errors}
-        />
+        <ReasonField form={form} hint="For the audit log. Required to reject." optional errors={errors} />
         <Actions>
           {!isOwnRequest && isConfirmed && (
             <Button name="action" value="approve">
@@ -105,19 +98,18 @@ function Decision({
 function ApprovalView({
   member,
   approval,
-  reason = '',
+  form = {},
   errors = [],
 }: {
   member: Member;
   approval: Approval;
-  reason?: string;
+  form?: Fields;
   errors?: readonly FormError[];
 }): VNode {
   const { agent } = approval;
   const isPending = agent.status === 'PENDING_APPROVAL';
   return (
-    <PortalLayout member={member} title={titleWith(errors, `Approve ${agent.name}?`)} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title={`Approve ${agent.name}?`} errors={errors} path={PATH}>
       {!isPending && (
         <Notice title="This is decided">
           <p>
@@ -129,7 +121,7 @@ function ApprovalView({
         <div>
           <RequestFacts member={member} approval={approval} />
         </div>
-        {isPending && <Decision member={member} approval={approval} reason={reason} errors={errors} />}
+        {isPending && <Decision member={member} approval={approval} form={form} errors={errors} />}
       </div>
       <Actions>
         <ButtonLink href={member.base + PATH} plain>
@@ -157,9 +149,7 @@ function Approved({ member, agent }: { member: Member; agent: PresentedAgent & {
           Give this key to the person or system that runs <bdi>{agent.name}</bdi>. MIR stores only a hash of the key, so
           this is the only time that it can be shown.
         </p>
-        <code class="secret" id="api-key">
-          {agent.apiKey}
-        </code>
+        <Secret id="api-key">{agent.apiKey}</Secret>
         <Actions>
           <ButtonLink href={`${member.base}/agents/view?agent=${agent.agentId}`}>Open the agent</ButtonLink>
           <ButtonLink href={member.base + PATH} plain>
@@ -208,7 +198,7 @@ export const decideApproval = memberPage({
     const approval = await approvalOf(page, id);
     return {
       status: 422,
-      html: <ApprovalView member={member} approval={approval} reason={reason} errors={errors} />,
+      html: <ApprovalView member={member} approval={approval} form={form} errors={errors} />,
     };
   },
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { MAX_EMAIL_LENGTH, MAX_NAME_LENGTH } from '../../../http/lengths';
 import type { VNode } from 'preact';
 import { AGENT_TYPES, type Preset, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
 import { getPolicyRoute } from '../../../agents/get-policy';
@@ -6,9 +7,9 @@ import type { PresentedAgent } from '../../../agents/present-agent';
 import { PublicError } from '../../../http/public-error';
 import { registerAgentRoute } from '../../../agents/register-agent';
 import { Panel } from '../../design/app-parts';
-import { Select, TextArea } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Facts } from '../../design/text';
+import { Choices, Field, Select, TextArea } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Facts, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { presetText, TYPE_WORDS } from './agent-words';
@@ -17,8 +18,6 @@ import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/agents';
-const MAX_NAME_LENGTH = 120;
-const MAX_EMAIL_LENGTH = 254;
 const DEFAULT_PRESET: Preset = 'STANDARD';
 
 const PROBLEMS: Record<string, string> = {
@@ -63,6 +62,18 @@ function Requirements({ policy, base }: { policy: SpawnPolicy; base: string }): 
   );
 }
 
+function PresetChoice({ preset }: { preset: Preset }): VNode {
+  return (
+    <>
+      {preset}
+      <span class="sub block">
+        {presetText(preset)}
+        {preset === 'ADMIN' && '. For service accounts only.'}
+      </span>
+    </>
+  );
+}
+
 function NewAgent({
   member,
   policy,
@@ -75,15 +86,14 @@ function NewAgent({
   errors?: readonly FormError[];
 }): VNode {
   const fieldOf = (name: string) => ({ name, value: form[name] ?? '', errors });
-  const presetError = errors.find(({ field }) => field === 'preset');
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Register an agent')}
+      title="Register an agent"
+      errors={errors}
       path={PATH}
       lead="It gets a key of its own. Agents below it are created by your code, with the agent’s key."
     >
-      <ErrorSummary errors={errors} />
       <div class="split">
         <Panel>
           <Form action={`${member.base}${PATH}/new`} hidden={{ submission: form['submission'] ?? randomUUID() }}>
@@ -99,28 +109,11 @@ function NewAgent({
               hint="AI agents need an idempotency key for each write and an explicit list of event types."
               options={AGENT_TYPES.map((value) => ({ value, text: TYPE_WORDS[value] }))}
             />
-            <fieldset class="checks" id="preset">
-              <legend>What it may do</legend>
-              {presetError && <p class="error">{presetError.message}</p>}
-              {PRESETS.map((preset) => (
-                <div key={preset} class="check">
-                  <input
-                    type="radio"
-                    id={`preset.${preset}`}
-                    name="preset"
-                    value={preset}
-                    checked={form['preset'] === preset}
-                  />
-                  <label for={`preset.${preset}`}>
-                    {preset}
-                    <span class="sub block">
-                      {presetText(preset)}
-                      {preset === 'ADMIN' && '. For service accounts only.'}
-                    </span>
-                  </label>
-                </div>
-              ))}
-            </fieldset>
+            <Choices
+              {...fieldOf('preset')}
+              label="What it may do"
+              options={PRESETS.map((value) => ({ value, text: <PresetChoice preset={value} /> }))}
+            />
             <TextArea
               {...fieldOf('allowedEventTypes')}
               label="Event types that it may submit"
@@ -251,9 +244,7 @@ function Registered({ member, agent }: { member: Member; agent: Registered }): V
         ) : (
           <>
             <p>MIR stores only a hash of the key, so this is the only time that it can be shown.</p>
-            <code class="secret" id="api-key">
-              {agent.apiKey}
-            </code>
+            <Secret id="api-key">{agent.apiKey}</Secret>
           </>
         )}
         <Facts

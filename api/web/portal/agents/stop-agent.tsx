@@ -13,12 +13,12 @@ import { AffectedAgents } from '../../agents/affected-agents';
 import { agentsText, isFinal, KillProgress } from '../../agents/kill-progress';
 import { confirmationErrors, ConfirmationFields } from '../../design/confirmation';
 import { Panel } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { LivePart } from '../../design/live-part';
 import { Notice } from '../../design/text';
 import type { Fields } from '../../http/page';
 import { errorsOf } from '../../http/form-errors';
-import { AgentTable } from './agent-parts';
+import { AgentTable } from '../../agents/agent-table';
 import { type Member, type MemberCall, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
@@ -69,8 +69,7 @@ function StopForm({
 }): VNode {
   const base = member.base + PATH;
   return (
-    <PortalLayout member={member} title={titleWith(errors, `Stop ${agent.name}`)} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title={`Stop ${agent.name}`} errors={errors} path={PATH}>
       <Affected agent={agent} preview={preview} />
       <Panel>
         <Form action={`${base}/stop`} hidden={{ agent: agent.agentId }}>
@@ -99,7 +98,11 @@ function StopForm({
           title={preview.first.length < preview.affected ? `The first ${preview.first.length}` : 'These agents'}
           flush
         >
-          <AgentTable caption="Affected agents" base={base} agents={preview.first} />
+          <AgentTable
+            caption="Affected agents"
+            agents={preview.first}
+            hrefOf={(agentId) => `${base}/view?agent=${agentId}`}
+          />
         </Panel>
       )}
     </PortalLayout>

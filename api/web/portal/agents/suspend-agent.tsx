@@ -4,7 +4,9 @@ import type { PresentedAgent } from '../../../agents/present-agent';
 import { reactivateAgentRoute } from '../../../agents/reactivate-agent';
 import { suspendAgentRoute } from '../../../agents/suspend-agent';
 import { Panel } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { ReasonField } from '../../design/confirmation';
+import { Checkbox } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { agentHref } from './agent-tree';
@@ -12,7 +14,6 @@ import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/agents';
-const MAX_REASON_LENGTH = 200;
 
 interface FormProps {
   member: Member;
@@ -21,25 +22,16 @@ interface FormProps {
   errors?: FormError[];
 }
 
-function ScopeOfSuspension({ form }: { form: Fields }): VNode {
-  return (
-    <div class="check">
-      <input type="checkbox" id="below" name="below" checked={form['below'] === 'on'} />
-      <label for="below">Also suspend all agents below it</label>
-    </div>
-  );
-}
-
 function SuspendForm({ member, agent, form = {}, errors = [] }: FormProps): VNode {
   const base = member.base + PATH;
   const isSuspended = agent.status === 'SUSPENDED';
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, `${isSuspended ? 'Reactivate' : 'Suspend'} ${agent.name}`)}
+      title={`${isSuspended ? 'Reactivate' : 'Suspend'} ${agent.name}`}
+      errors={errors}
       path={PATH}
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <p>
           {isSuspended
@@ -50,15 +42,10 @@ function SuspendForm({ member, agent, form = {}, errors = [] }: FormProps): VNod
           action={`${base}/suspend`}
           hidden={{ agent: agent.agentId, action: isSuspended ? 'reactivate' : 'suspend' }}
         >
-          <Field
-            name="reason"
-            label="Reason"
-            hint="For the audit log."
-            maxLength={MAX_REASON_LENGTH}
-            value={form['reason'] ?? ''}
-            errors={errors}
-          />
-          {!isSuspended && <ScopeOfSuspension form={form} />}
+          <ReasonField form={form} errors={errors} />
+          {!isSuspended && (
+            <Checkbox name="below" label="Also suspend all agents below it" checked={form['below'] === 'on'} />
+          )}
           <Actions>
             <Button>{isSuspended ? 'Reactivate the agent' : 'Suspend the agent'}</Button>
             <ButtonLink href={agentHref(base, agent.agentId)} plain>
@@ -100,7 +87,7 @@ export const suspendAgent = memberPage({
       const done = reactivates ? 'reactivated' : 'suspended';
       return { redirect: `${agentHref(member.base + PATH, id)}&done=${done}` };
     } catch (error) {
-      const errors = errorsOf(error, { reason: 'Enter a reason.' });
+      const errors = errorsOf(error, {});
       const agent = await call<PresentedAgent>(getAgentRoute, { params: { id } });
       return { status: 422, html: <SuspendForm member={member} agent={agent} form={form} errors={errors} /> };
     }

@@ -3,8 +3,8 @@ import { tenantOf } from '../../../../shared/domain/ids';
 import { listAuditRoute } from '../../../audit/list-audit';
 import { ACTOR_KINDS, type PresentedEntry } from '../../../audit/present-entry';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../../design/app-parts';
-import { Select } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field, Select } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import type { Fields } from '../../http/page';
 import { changedValues } from '../../audit/audit-values';
 import { actionText, ACTOR_WORDS, actorText, PARTNER_ACTIONS } from '../../audit/audit-words';
@@ -149,12 +149,12 @@ function Audit({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Audit log')}
+      title="Audit log"
+      errors={errors}
       path={PATH}
       lead="Every change in this environment: who did what, when and why. Entries are chained, so that no one can change one unnoticed."
       action={<ButtonLink href={`${base}${PATH}/verify`}>Verify the log</ButtonLink>}
     >
-      <ErrorSummary errors={errors} />
       <Filters base={base} form={filters} errors={errors} />
       {entries && (
         <Panel flush>

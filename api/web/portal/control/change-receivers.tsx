@@ -1,20 +1,20 @@
 import type { VNode } from 'preact';
+import { MAX_URL_LENGTH } from '../../../http/lengths';
 import { RECEIVER_FORMATS, type ReceiverFormat } from '../../../../shared/domain/receiver';
 import { createReceiverRoute } from '../../../receivers/create-receiver';
 import { deleteReceiverRoute } from '../../../receivers/delete-receiver';
 import { PublicError } from '../../../http/public-error';
 import { Panel, RelativeTime } from '../../design/app-parts';
-import { Select } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Facts } from '../../design/text';
-import { errorsOf } from '../../http/form-errors';
+import { Field, Select } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Facts, Secret } from '../../design/text';
+import { errorsOf, urlMessages } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { type Member, type MemberCall, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 import { FORMAT_WORDS, LastError, type Receiver, receiversOf, ReceiverState, Verification } from './receivers';
 
 const PATH = '/receivers';
-const MAX_URL_LENGTH = 2_000;
 
 const FORMAT_CHOICES: Record<ReceiverFormat, string> = {
   SET: 'Security Event Token, signed with MIR’s public key (RFC 8417)',
@@ -31,8 +31,7 @@ function NewReceiver({
   errors?: readonly FormError[];
 }): VNode {
   return (
-    <PortalLayout member={member} title={titleWith(errors, 'Add a receiver')} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title="Add a receiver" errors={errors} path={PATH}>
       <Panel>
         <Form action={`${member.base}${PATH}/new`}>
           <Field
@@ -93,9 +92,7 @@ function Created({
         ) : (
           <>
             <p>The receiver verifies with this secret that pushes come from MIR. It is shown only once.</p>
-            <code class="secret" id="secret">
-              {secret}
-            </code>
+            <Secret id="secret">{secret}</Secret>
           </>
         )}
         <Facts
@@ -124,7 +121,10 @@ export const createReceiver = memberPage({
       const created = await call<Receiver & { secret?: string }>(createReceiverRoute, { body });
       return { html: <Created member={member} created={created} publicUrl={ctx.config.publicUrl} /> };
     } catch (error) {
-      return { status: 422, html: <NewReceiver member={member} form={form} errors={errorsOf(error, {})} /> };
+      return {
+        status: 422,
+        html: <NewReceiver member={member} form={form} errors={errorsOf(error, urlMessages(body.url))} />,
+      };
     }
   },
 });
@@ -132,16 +132,17 @@ export const createReceiver = memberPage({
 function DeleteReceiver({
   member,
   receiver,
+  typed = '',
   errors = [],
 }: {
   member: Member;
   receiver: Receiver;
+  typed?: string | undefined;
   errors?: readonly FormError[];
 }): VNode {
   const { host } = new URL(receiver.url);
   return (
-    <PortalLayout member={member} title={titleWith(errors, 'Delete this receiver')} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title="Delete this receiver" errors={errors} path={PATH}>
       <Panel title="What is affected">
         <p>
           The system there does not learn of kills anymore: agents that you stop may keep the access that it gave them.
@@ -163,7 +164,7 @@ function DeleteReceiver({
       </Panel>
       <Panel>
         <Form action={`${member.base}${PATH}/delete`} hidden={{ receiver: receiver.receiverId }}>
-          <Field name="host" label={`Type ${host} to confirm`} autocomplete="off" errors={errors} />
+          <Field name="host" label={`Type ${host} to confirm`} autocomplete="off" value={typed} errors={errors} />
           <Actions>
             <Button kind="danger">Delete the receiver</Button>
             <ButtonLink href={member.base + PATH} plain>
@@ -205,9 +206,13 @@ export const deleteReceiver = memberPage({
     const { member, call, form } = page;
     const receiver = await receiverOf(page, form['receiver']);
     const { host } = new URL(receiver.url);
-    if ((form['host'] ?? '').trim() !== host) {
+    const typed = (form['host'] ?? '').trim();
+    if (typed !== host) {
       const errors = [{ field: 'host', message: `Type the host exactly: ${host}` }];
-      return { status: 422, html: <DeleteReceiver member={member} receiver={receiver} errors={errors} /> };
+      return {
+        status: 422,
+        html: <DeleteReceiver member={member} receiver={receiver} typed={typed} errors={errors} />,
+      };
     }
     await call(deleteReceiverRoute, { params: { id: receiver.receiverId } });
     return { redirect: `${member.base}${PATH}?done=deleted` };

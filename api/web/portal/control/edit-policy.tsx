@@ -4,8 +4,9 @@ import { getPolicyRoute } from '../../../agents/get-policy';
 import { policySchema } from '../../../agents/policy-schema';
 import { putPolicyRoute } from '../../../agents/put-policy';
 import { DataTable, Panel } from '../../design/app-parts';
-import { Select } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { ReasonField } from '../../design/confirmation';
+import { Checkbox, CheckGroup, Field, Select } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Notice } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
@@ -24,23 +25,10 @@ import {
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/policy';
-const MAX_REASON_LENGTH = 200;
 
 interface FormProps {
   form: Fields;
   errors: readonly FormError[];
-}
-
-function Check({ name, label, hint, form }: { name: string; label: string; hint?: string } & FormProps): VNode {
-  return (
-    <div class="check">
-      <input type="checkbox" id={name} name={name} checked={form[name] === 'on'} />
-      <label for={name}>
-        {label}
-        {hint && <span class="sub block">{hint}</span>}
-      </label>
-    </div>
-  );
 }
 
 function NumberField({ name, optional, form, errors }: { name: RuleName; optional?: true } & FormProps): VNode {
@@ -103,7 +91,12 @@ function PolicyFields(props: FormProps): VNode {
   return (
     <>
       <Panel title="Creating agents">
-        <Check name="spawnEnabled" label={LABELS.spawnEnabled} hint={MEANINGS.spawnEnabled} {...props} />
+        <Checkbox
+          name="spawnEnabled"
+          label={LABELS.spawnEnabled}
+          hint={MEANINGS.spawnEnabled}
+          checked={form['spawnEnabled'] === 'on'}
+        />
         <div class="pairs">
           <NumberField name="maxSpawnDepth" {...props} />
           <NumberField name="maxSpawnsPerMinute" {...props} />
@@ -112,19 +105,17 @@ function PolicyFields(props: FormProps): VNode {
         </div>
       </Panel>
       <Panel title="A second person approves">
-        <fieldset class="checks">
-          <legend>New agents with these presets</legend>
-          <p class="sub">{MEANINGS['approval.presets']}</p>
+        <CheckGroup name="approval.presets" label="New agents with these presets" hint={MEANINGS['approval.presets']}>
           {PRESETS.map((preset) => (
-            <Check
+            <Checkbox
               key={preset}
               name={`approval.presets.${preset}`}
               label={preset}
               hint={presetText(preset)}
-              {...props}
+              checked={form[`approval.presets.${preset}`] === 'on'}
             />
           ))}
-        </fieldset>
+        </CheckGroup>
         <div class="pairs">
           <NumberField name="approval.fromDepth" optional {...props} />
           <NumberField name="approval.fromAgentsPerRoot" optional {...props} />
@@ -140,7 +131,12 @@ function PolicyFields(props: FormProps): VNode {
         </div>
       </Panel>
       <Panel title="Every agent">
-        <Check name="ownerRequired" label={LABELS.ownerRequired} hint={MEANINGS.ownerRequired} {...props} />
+        <Checkbox
+          name="ownerRequired"
+          label={LABELS.ownerRequired}
+          hint={MEANINGS.ownerRequired}
+          checked={form['ownerRequired'] === 'on'}
+        />
         <Select
           name="agentEventVisibility"
           label={LABELS.agentEventVisibility}
@@ -193,24 +189,16 @@ function EditPolicy({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Change the policy')}
+      title="Change the policy"
+      errors={errors}
       path={PATH}
       lead="Stricter rules apply to new agents, approvals and later changes. Agents that exist already do not change."
     >
-      <ErrorSummary errors={errors} />
       {conflict && <Conflict changes={conflict} />}
       <Form action={`${member.base}${PATH}/edit`} hidden={{ revision }}>
         <PolicyFields form={form} errors={errors} />
         <Panel>
-          <Field
-            name="reason"
-            label="Reason"
-            hint="For the audit log."
-            optional
-            maxLength={MAX_REASON_LENGTH}
-            value={form['reason'] ?? ''}
-            errors={errors}
-          />
+          <ReasonField form={form} optional errors={errors} />
           <Actions>
             <Button>Save the policy</Button>
             <ButtonLink href={member.base + PATH} plain>

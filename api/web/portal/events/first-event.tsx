@@ -10,7 +10,8 @@ import { validateEvent } from '../../../events/validate-event';
 import { tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { readSignals } from '../../../resolve/read-signals';
 import { Panel, RelativeTime, State } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Facts } from '../../design/text';
 import type { Fields } from '../../http/page';
 import { errorsOf } from '../../http/form-errors';
@@ -45,11 +46,11 @@ function SendEvent({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Send an event')}
+      title="Send an event"
+      errors={errors}
       path={PATH}
       lead="Sends one event as your code would, and shows when it counts."
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <Form action={member.base + PATH} hidden={{ idempotencyKey: form['idempotencyKey'] ?? randomUUID() }}>
           <Field

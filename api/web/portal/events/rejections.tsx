@@ -2,16 +2,8 @@ import type { VNode } from 'preact';
 import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../../shared/domain/rejected-event';
 import { listRejectedEventsRoute } from '../../../events/list-rejected-events';
 import { Empty, NextPage, Panel } from '../../design/app-parts';
-import {
-  Actions,
-  Button,
-  ButtonLink,
-  ErrorSummary,
-  Field,
-  type FormError,
-  SearchForm,
-  titleWith,
-} from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, type FormError, SearchForm } from '../../design/form';
 import { errorsOf } from '../../http/form-errors';
 import { type Rejections, RejectionTable } from './event-parts';
 import { hrefOf } from '../href';
@@ -72,11 +64,11 @@ function RejectionList({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Rejections')}
+      title="Rejections"
+      errors={errors}
       path={PATH}
       lead={`Events of the last ${REJECTED_EVENTS_RETENTION_DAYS} days that MIR did not accept, newest first, with the request to look for in your logs.`}
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <FilterForm href={href} filter={filter} errors={errors} />
       </Panel>

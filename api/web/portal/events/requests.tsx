@@ -4,7 +4,8 @@ import { listAuditRoute } from '../../../audit/list-audit';
 import { listReceiptsRoute } from '../../../events/list-receipts';
 import { listRejectedEventsRoute } from '../../../events/list-rejected-events';
 import { Empty, NextPage, Panel } from '../../design/app-parts';
-import { Button, ErrorSummary, Field, type FormError, SearchForm, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Button, type FormError, SearchForm } from '../../design/form';
 import { Marks } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import { type AuditEntries, ChangeTable } from '../audit/audit-parts';
@@ -144,11 +145,11 @@ function Requests({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Requests')}
+      title="Requests"
+      errors={errors}
       path={PATH}
       lead="What a request of your code did: rejected events, and changes in the audit log."
     >
-      <ErrorSummary errors={errors} />
       <FindRequest member={member} request={request} errors={errors} />
       {found ? <FoundParts member={member} request={request} found={found} /> : <Reasons base={member.base} />}
     </PortalLayout>

@@ -6,9 +6,10 @@ import type { PresentedKey } from '../../../keys/key-schemas';
 import { listKeysRoute } from '../../../keys/list-keys';
 import { rotateKeyRoute } from '../../../keys/rotate-key';
 import { Empty, Panel, RelativeTime } from '../../design/app-parts';
+import { ReasonField } from '../../design/confirmation';
 import { Select } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Facts, Marks } from '../../design/text';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Facts, Marks, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { type AuditEntries, ChangeTable } from '../audit/audit-parts';
@@ -19,7 +20,6 @@ import { restrictionsOf } from './new-key';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/keys';
-const MAX_REASON_LENGTH = 200;
 const CHANGES_SHOWN = '10';
 const MEANINGS: Readonly<Record<string, string | undefined>> = KEY_SCOPE_MEANINGS;
 const HOUR_SECONDS = 3_600;
@@ -138,11 +138,11 @@ function RotateKey({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, `Rotate ${nameOf(shown)}`)}
+      title={`Rotate ${nameOf(shown)}`}
+      errors={errors}
       path={PATH}
       lead="The key gets a new secret, with the same rights. The previous secret keeps working while you replace it."
     >
-      <ErrorSummary errors={errors} />
       <Panel>
         <Facts
           facts={[
@@ -158,15 +158,7 @@ function RotateKey({
             options={OVERLAPS}
             errors={errors}
           />
-          <Field
-            name="reason"
-            label="Reason"
-            hint="Optional. For the audit log."
-            optional
-            maxLength={MAX_REASON_LENGTH}
-            value={form['reason'] ?? ''}
-            errors={errors}
-          />
+          <ReasonField form={form} optional errors={errors} />
           <Actions>
             <Button>Rotate the key</Button>
             <ButtonLink href={hrefOf(`${base}/view`, { key: keyId })} plain>
@@ -185,9 +177,7 @@ function RotatedKey({ member, rotated }: { member: Member; rotated: PresentedKey
     <PortalLayout member={member} title="Copy the new secret now" path={PATH}>
       <Panel>
         <p>MIR stores only a hash of the secret, so this is the only time that it can be shown.</p>
-        <code class="secret" id="api-key">
-          {rotated.apiKey}
-        </code>
+        <Secret id="api-key">{rotated.apiKey}</Secret>
         <Facts
           facts={[
             ['Key', nameOf(rotated)],
@@ -240,7 +230,7 @@ export const rotateKey = memberPage({
       });
       return { html: <RotatedKey member={member} rotated={rotated} /> };
     } catch (error) {
-      const errors = errorsOf(error, { reason: `Enter one line of at most ${MAX_REASON_LENGTH} characters.` });
+      const errors = errorsOf(error, {});
       const shown = await call<PresentedKey>(getKeyRoute, { params });
       return { status: 422, html: <RotateKey member={member} shown={shown} form={form} errors={errors} /> };
     }

@@ -4,7 +4,9 @@ import type { PresentedKey } from '../../../keys/key-schemas';
 import { listKeysRoute } from '../../../keys/list-keys';
 import { revokeKeyRoute } from '../../../keys/revoke-key';
 import { DataTable, Empty, Panel, RelativeTime, State } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { ReasonField } from '../../design/confirmation';
+import { Checkbox } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { type SortableColumn, sortTable } from '../../design/sort-table';
 import { Facts, Notice } from '../../design/text';
 import type { Fields } from '../../http/page';
@@ -14,7 +16,6 @@ import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/keys';
-const MAX_REASON_LENGTH = 200;
 
 type Keys = readonly PresentedKey[];
 
@@ -99,15 +100,16 @@ export const keysPage = memberPage({
 function RevokeKey({
   member,
   shown,
+  form = {},
   errors = [],
 }: {
   member: Member;
   shown: PresentedKey;
+  form?: Fields;
   errors?: FormError[];
 }): VNode {
   return (
-    <PortalLayout member={member} title={titleWith(errors, `Revoke ${nameOf(shown)}`)} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title={`Revoke ${nameOf(shown)}`} errors={errors} path={PATH}>
       <Panel>
         <p>Requests with this key are rejected at once and permanently. Events that it has submitted stay.</p>
         <Facts
@@ -118,18 +120,12 @@ function RevokeKey({
           ]}
         />
         <Form action={`${member.base}/keys/revoke`} hidden={{ key: shown.keyId }}>
-          <Field
-            name="reason"
-            label="Reason"
-            hint="Optional. For the audit log."
-            optional
-            maxLength={MAX_REASON_LENGTH}
-            errors={errors}
+          <ReasonField form={form} optional errors={errors} />
+          <Checkbox
+            name="includeCreated"
+            label="Also revoke the keys that were created with this key"
+            checked={form['includeCreated'] === 'on'}
           />
-          <div class="check">
-            <input type="checkbox" id="includeCreated" name="includeCreated" />
-            <label for="includeCreated">Also revoke the keys that were created with this key</label>
-          </div>
           <Actions>
             <Button kind="danger">Revoke the key</Button>
             <ButtonLink href={hrefOf(`${member.base}${PATH}/rotate`, { key: shown.keyId })} plain>
@@ -167,9 +163,9 @@ export const revokeKey = memberPage({
       await call(revokeKeyRoute, { params, body: { includeCreated, ...(reason && { reason }) } });
       return { redirect: `${member.base}${PATH}?done=revoked` };
     } catch (error) {
-      const errors = errorsOf(error, { reason: `Enter one line of at most ${MAX_REASON_LENGTH} characters.` });
+      const errors = errorsOf(error, {});
       const shown = await call<PresentedKey>(getKeyRoute, { params });
-      return { status: 422, html: <RevokeKey member={member} shown={shown} errors={errors} /> };
+      return { status: 422, html: <RevokeKey member={member} shown={shown} form={form} errors={errors} /> };
     }
   },
 });

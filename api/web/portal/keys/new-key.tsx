@@ -1,11 +1,12 @@
 import type { VNode } from 'preact';
+import { MAX_NAME_LENGTH } from '../../../http/lengths';
 import { KEY_SCOPE_MEANINGS, KEY_SCOPES, NAMED_SCOPES } from '../../../../shared/domain/scopes';
 import { createKeyRoute } from '../../../keys/create-key';
 import type { PresentedKey } from '../../../keys/key-schemas';
-import { Panel } from '../../design/app-parts';
-import { Select, TextArea } from '../../design/controls';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Day, Facts } from '../../design/text';
+import { ENVIRONMENT_NAMES, Panel } from '../../design/app-parts';
+import { Checkbox, CheckGroup, Field, Select, TextArea } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Day, Facts, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { hrefOf } from '../href';
@@ -14,7 +15,6 @@ import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/keys';
-const MAX_NAME_LENGTH = 120;
 const DAY_MS = 24 * 3_600_000;
 /** Scopes that are not offered as checked, because a key for a shop's server rarely needs them. */
 const UNCHECKED = new Set<string>([...NAMED_SCOPES, 'users:erase', 'agents:manage-all', 'webhooks:manage']);
@@ -43,33 +43,23 @@ interface FormProps {
 
 function Scopes({ member, form, errors }: FormProps & { member: Member }): VNode {
   const offered = KEY_SCOPES.filter((scope) => member.scopes.includes(scope));
-  const error = errors.find(({ field }) => field === 'scopes')?.message;
   const isChecked = (scope: string): boolean =>
     errors.length > 0 ? form[`scope.${scope}`] === 'on' : !UNCHECKED.has(scope);
   return (
-    <fieldset class="checks" id="scopes">
-      <legend>What it may do</legend>
-      {error && (
-        <p class="error" id="scopes-error">
-          {error}
-        </p>
-      )}
+    <CheckGroup name="scopes" label="What it may do" errors={errors}>
       {offered.map((scope) => (
-        <div key={scope} class="check">
-          <input
-            type="checkbox"
-            id={`scope.${scope}`}
-            name={`scope.${scope}`}
-            defaultChecked={isChecked(scope)}
-            checked={isChecked(scope)}
-            {...(error && { 'aria-describedby': 'scopes-error' })}
-          />
-          <label for={`scope.${scope}`}>
-            {KEY_SCOPE_MEANINGS[scope]} <code>{scope}</code>
-          </label>
-        </div>
+        <Checkbox
+          key={scope}
+          name={`scope.${scope}`}
+          label={
+            <>
+              {KEY_SCOPE_MEANINGS[scope]} <code>{scope}</code>
+            </>
+          }
+          checked={isChecked(scope)}
+        />
       ))}
-    </fieldset>
+    </CheckGroup>
   );
 }
 
@@ -113,8 +103,7 @@ function NewKey({
   errors?: readonly FormError[];
 }): VNode {
   return (
-    <PortalLayout member={member} title={titleWith(errors, 'Create an API key')} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title="Create an API key" errors={errors} path={PATH}>
       <Panel>
         <Form action={`${member.base}${PATH}/new`}>
           <Field
@@ -153,13 +142,11 @@ function CreatedKey({ member, created }: { member: Member; created: PresentedKey
     <PortalLayout member={member} title="Copy your key now" path={PATH}>
       <Panel>
         <p>MIR stores only a hash of the key, so this is the only time that it can be shown.</p>
-        <code class="secret" id="api-key">
-          {created.apiKey}
-        </code>
+        <Secret id="api-key">{created.apiKey}</Secret>
         <Facts
           facts={[
             ['Name', nameOf(created)],
-            ['Environment', member.env === 'live' ? 'Live' : 'Test'],
+            ['Environment', ENVIRONMENT_NAMES[member.env]],
             ['May do', created.scopes.join(', ')],
             ...restrictionsOf(created),
           ]}

@@ -1,17 +1,18 @@
 import type { VNode } from 'preact';
+import { MAX_PERSON_NAME_LENGTH } from '../../../http/lengths';
 import { OPERATORS, type MemberInvitationDoc } from '../../../../shared/store/members';
 import { nameProblem } from '../../../../shared/domain/text';
 import type { ApiContext } from '../../../context';
 import { acceptInvitation, findInvitation } from '../../../staff/accept-invitation';
 import { countSecret } from '../../../staff/throttles';
 import { PASSWORD_HINT, passwordErrors } from '../../auth/form-fields';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
 import { Layout } from '../../design/layout';
 import { Heading } from '../../design/text';
 import { page } from '../../http/page';
 
 const GONE = 410;
-const MAX_NAME_LENGTH = 100;
 const PATH = '/portal/invitation';
 
 interface Shown {
@@ -62,7 +63,7 @@ function Invitation({
               name="name"
               label="Your name"
               autocomplete="name"
-              maxLength={MAX_NAME_LENGTH}
+              maxLength={MAX_PERSON_NAME_LENGTH}
               value={name}
               errors={errors}
             />
@@ -103,7 +104,8 @@ const invalid = (): { status: number; html: VNode } => ({ status: GONE, html: <I
 
 function nameErrors(name: string): FormError[] {
   if (name === '') return [{ field: 'name', message: 'Enter your name.' }];
-  const problem = name.length > MAX_NAME_LENGTH ? `Use at most ${MAX_NAME_LENGTH} characters.` : nameProblem(name);
+  const problem =
+    name.length > MAX_PERSON_NAME_LENGTH ? `Use at most ${MAX_PERSON_NAME_LENGTH} characters.` : nameProblem(name);
   return problem === null ? [] : [{ field: 'name', message: problem }];
 }
 

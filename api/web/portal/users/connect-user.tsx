@@ -3,8 +3,9 @@ import { CODE_SECONDS, DEFAULT_INVITE_SECONDS, MAX_LABEL_LENGTH } from '../../..
 import { createInviteRoute } from '../../../links/create-invite';
 import { createLinkCodeRoute } from '../../../links/create-link-code';
 import { Panel, RelativeTime } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Facts } from '../../design/text';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Facts, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
@@ -34,11 +35,11 @@ function Connect({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Connect a user')}
+      title="Connect a user"
+      errors={errors}
       path={PATH}
       lead="The person decides: they see who asks, and what you will see, before they connect their MIR account."
     >
-      <ErrorSummary errors={errors} />
       <Panel title={user}>
         <Form action={`${member.base}${PATH}/connect/create`} hidden={{ userExternalId: user }}>
           <Field
@@ -87,9 +88,7 @@ function CreatedRequest({ member, user, created }: { member: Member; user: strin
             : 'The user opens it and logs in to MIR. It works once, so do not open it yourself.'}{' '}
           This is the only time that it can be shown.
         </p>
-        <code class="secret" id="link-secret">
-          {code ?? url}
-        </code>
+        <Secret id="link-secret">{code ?? url}</Secret>
         <Facts
           facts={[
             code ? ['Where to type it', url] : null,
@@ -118,6 +117,9 @@ export const connectUserPage = memberPage({
   },
 });
 
+/** The form names the user, but has no field for it. */
+const nameOf = ({ path }: { path: string }): string => (path === 'userExternalId' ? '' : path);
+
 export const connectUser = memberPage({
   method: 'POST',
   path: `${PATH}/connect/create`,
@@ -133,7 +135,7 @@ export const connectUser = memberPage({
         html: <CreatedRequest member={member} user={user} created={await call<Created>(route, { body })} />,
       };
     } catch (error) {
-      const errors = errorsOf(error, USER_MESSAGES);
+      const errors = errorsOf(error, { '': USER_MESSAGES.userExternalId }, { nameOf });
       return { status: 422, html: <Connect member={member} user={user} label={label} errors={errors} /> };
     }
   },

@@ -7,7 +7,8 @@ import { eraseUserRoute } from '../../../users/erase-user';
 import { getErasureRoute } from '../../../users/get-erasure';
 import type { erasureSchema } from '../../../users/present-erasure';
 import { Panel, RelativeTime, Split, State } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Facts, Marks } from '../../design/text';
 import { parseFields } from '../../http/form-errors';
 import { hrefOf } from '../href';
@@ -37,11 +38,11 @@ function ChooseUser({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Erase a user')}
+      title="Erase a user"
+      errors={errors}
       path={PATH}
       lead="When a user asks you to delete their data, erase them here, too. The next page shows what is deleted."
     >
-      <ErrorSummary errors={errors} />
       <FindUser action={`${member.base}${PATH}/erase`} button="Continue" user={user} errors={errors} />
     </PortalLayout>
   );
@@ -93,16 +94,17 @@ function EraseForm({
   member,
   user,
   stored,
+  typed = '',
   errors = [],
 }: {
   member: Member;
   user: string;
   stored: Stored;
+  typed?: string;
   errors?: readonly FormError[];
 }): VNode {
   return (
-    <PortalLayout member={member} title={titleWith(errors, 'Erase a user')} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title="Erase a user" errors={errors} path={PATH}>
       <Preview stored={stored} />
       <Panel>
         <Form action={`${member.base}${PATH}/erase/order`} hidden={{ userExternalId: user }}>
@@ -111,6 +113,7 @@ function EraseForm({
             label={`Type ${user} to confirm`}
             hint="This cannot be undone. MIR asks for no reason, because a reason could identify the user in the audit log."
             autocomplete="off"
+            value={typed}
             errors={errors}
           />
           <Actions>
@@ -157,11 +160,14 @@ export const eraseUser = memberPage({
   handle: async (page) => {
     const { member, call, form } = page;
     const user = form['userExternalId'] ?? '';
-    if (user === '' || form['confirmation'] !== user) {
+    const typed = form['confirmation'] ?? '';
+    if (user === '' || typed !== user) {
       const errors = [{ field: 'confirmation', message: `Type the ID exactly: ${user}` }];
       return {
         status: 422,
-        html: <EraseForm member={member} user={user} stored={await storedOf(page, user)} errors={errors} />,
+        html: (
+          <EraseForm member={member} user={user} stored={await storedOf(page, user)} typed={typed} errors={errors} />
+        ),
       };
     }
     const { receiptId } = await call<Erasure>(eraseUserRoute, { body: { userExternalId: user } });

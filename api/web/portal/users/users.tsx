@@ -4,7 +4,8 @@ import { listEventsRoute } from '../../../events/list-events';
 import { getLinkStatusRoute } from '../../../links/get-link-status';
 import { resolveRoute } from '../../../resolve/resolve';
 import { Empty, Panel, RelativeTime, Split, State } from '../../design/app-parts';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
+import { Field } from '../../design/controls';
+import { Actions, Button, Form, type FormError } from '../../design/form';
 import { Facts } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import { type Events, EventTable } from '../events/event-parts';
@@ -165,11 +166,11 @@ function Users({
   return (
     <PortalLayout
       member={member}
-      title={titleWith(errors, 'Users')}
+      title="Users"
+      errors={errors}
       path={PATH}
       lead="What history exists for one of your users. MIR knows users only by a keyed hash, so there is no list."
     >
-      <ErrorSummary errors={errors} />
       <FindUser action={member.base + PATH} isMain={!found} user={user} errors={errors} />
       {found && <FoundUser member={member} user={user} found={found} />}
     </PortalLayout>

@@ -1,23 +1,23 @@
 import type { VNode } from 'preact';
+import { MAX_URL_LENGTH } from '../../../http/lengths';
 import type { z } from 'zod';
 import { createWebhookRoute } from '../../../webhooks/create-webhook';
 import { deleteWebhookRoute } from '../../../webhooks/delete-webhook';
 import { getWebhookRoute } from '../../../webhooks/get-webhook';
 import type { issuedWebhookSchema, webhookSchema } from '../../../webhooks/webhook-schemas';
 import { Panel } from '../../design/app-parts';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../../design/form';
-import { Facts } from '../../design/text';
-import { errorsOf } from '../../http/form-errors';
+import { Field } from '../../design/controls';
+import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
+import { Facts, Secret } from '../../design/text';
+import { errorsOf, urlMessages } from '../../http/form-errors';
 import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/webhooks';
-const MAX_URL_LENGTH = 2_000;
 
 function NewWebhook({ member, url = '', errors = [] }: { member: Member; url?: string; errors?: FormError[] }): VNode {
   return (
-    <PortalLayout member={member} title={titleWith(errors, 'Add an endpoint')} path={PATH}>
-      <ErrorSummary errors={errors} />
+    <PortalLayout member={member} title="Add an endpoint" errors={errors} path={PATH}>
       <Panel>
         <Form action={`${member.base}${PATH}/new`}>
           <Field
@@ -63,9 +63,7 @@ export const createWebhookPage = memberPage({
           <PortalLayout member={member} title="Copy the secret now" path={PATH}>
             <Panel>
               <p>Your server verifies with this secret that messages come from MIR. It is shown only once.</p>
-              <code class="secret" id="secret">
-                {created.secret}
-              </code>
+              <Secret id="secret">{created.secret}</Secret>
               <Actions>
                 <ButtonLink href={`${member.base}${PATH}/view?webhook=${created.webhookId}`}>
                   Open the endpoint
@@ -76,7 +74,7 @@ export const createWebhookPage = memberPage({
         ),
       };
     } catch (error) {
-      return { status: 422, html: <NewWebhook member={member} url={url} errors={errorsOf(error, {})} /> };
+      return { status: 422, html: <NewWebhook member={member} url={url} errors={errorsOf(error, urlMessages(url))} /> };
     }
   },
 });

@@ -12,6 +12,7 @@ import { Actions, Button, ButtonLink, Form } from '../../design/form';
 import { Facts, Notice } from '../../design/text';
 import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
+import { WebhookState } from '../../webhooks/webhook-state';
 import { RepairWebhook } from './repair-webhook';
 
 const PATH = '/webhooks';
@@ -33,17 +34,6 @@ const DELIVERY_STATES = {
   FAILED: { kind: 'ended', text: 'Failed' },
   SKIPPED: { kind: 'suspended', text: 'Not sent' },
 } as const;
-
-/** The state of a webhook endpoint. */
-export function WebhookState({
-  webhook: { enabled, failingSince },
-}: {
-  webhook: Pick<PresentedWebhook, 'enabled' | 'failingSince'>;
-}): VNode {
-  if (!enabled) return <State kind="ended">Disabled</State>;
-  if (failingSince === null) return <State kind="active">Enabled</State>;
-  return <State kind="suspended">Failing</State>;
-}
 
 function Done({ done }: { done: string | undefined }): VNode | null {
   const text = DONE[done ?? ''];

@@ -123,7 +123,7 @@ describe('the pages that change an agent', () => {
     const { agentId, apiKey } = await insertAgent(mir.ctx.store, partner, { name: 'Paused bot' }, root);
     const form = await open(`/suspend?agent=${agentId}`);
     const rejected = await manager.browser.submit(form, { reason: '' });
-    expect([rejected.status, rejected.text.includes('Enter a reason.')]).toEqual([422, true]);
+    expect([rejected.status, rejected.text.includes('Enter a reason of at most 500 characters')]).toEqual([422, true]);
     const suspended = await manager.browser.submit(rejected, { reason: 'checking' });
     expect(suspended.text).toContain('The agent is suspended.');
     expect((await mir.client.get('/v1/events', apiKey)).body.code).toBe('AGENT_SUSPENDED');
