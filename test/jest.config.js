@@ -33,9 +33,9 @@ module.exports = {
   rootDir: root,
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/sequencer.js',
-  // System tests spend most of their time waiting, so running more workers than a small machine has cores (2) saves
-  // time. In CI, where the databases are slower, more workers would make tests time out.
-  maxWorkers: process.env.CI ? 2 : 4,
+  // Integration and system tests spend up to half of their time waiting, so running more workers than a small machine
+  // has cores (2) saves time. In CI, where the databases are slower, a fourth worker would make tests time out.
+  maxWorkers: process.env.CI ? 3 : 4,
   workerIdleMemoryLimit: '1GB',
   projects: [
     project('unit'),

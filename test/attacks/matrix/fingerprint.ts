@@ -1,5 +1,5 @@
 import { QUEUE_NAMES } from '../../../shared/queue/queues';
-import { createHash } from 'node:crypto';
+import { BSON } from 'mongodb';
 import { envOf, type Tenant } from '../../../shared/domain/ids';
 import type { Harness } from '../../support/harness';
 
@@ -25,22 +25,19 @@ function ownerOf(collection: string, doc: Doc): string {
   return String(doc['tenant'] ?? (collection === 'partners' ? doc['_id'] : (doc['partnerId'] ?? collection)));
 }
 
-/** A hash of all documents by owner, and of the number of jobs in each queue. */
-export type Fingerprint = Record<string, string>;
+/** All documents as stored, by collection, and the number of jobs in each queue. */
+export interface Fingerprint {
+  documents: Map<string, Set<string>>;
+  jobs: string;
+}
 
+/** Reads everything. Does not parse it, because the matrix does this hundreds of times. */
 export async function fingerprint({ ctx }: Harness): Promise<Fingerprint> {
-  const hashes: Record<string, ReturnType<typeof createHash>> = {};
-  const add = (owner: string, text: string): void => void (hashes[owner] ??= createHash('sha256')).update(text);
-  const collections = await ctx.store.connection.db!.collections();
-  for (const collection of collections.sort((a, b) => (a.collectionName < b.collectionName ? -1 : 1))) {
+  const documents: Fingerprint['documents'] = new Map();
+  for (const collection of await ctx.store.connection.db!.collections()) {
     if (RECORDS_OF_REQUESTS.has(collection.collectionName)) continue;
-    const docs = await collection.find().sort({ _id: 1 }).toArray();
-    for (const doc of docs) {
-      // MongoDB deletes expired documents at any time.
-      if (isExpired(doc)) continue;
-      const text = JSON.stringify(doc, (field, value: unknown) => (VOLATILE.has(field) ? undefined : value));
-      add(ownerOf(collection.collectionName, doc), `${collection.collectionName} ${text}`);
-    }
+    const raw = (await collection.find({}, { raw: true }).toArray()) as unknown as Buffer[];
+    documents.set(collection.collectionName, new Set(raw.map((bytes) => bytes.toString('latin1'))));
   }
   const jobs = await Promise.all(
     QUEUE_NAMES.filter((name) => name !== RETRIED_QUEUE).map(async (name) => [
@@ -48,14 +45,33 @@ export async function fingerprint({ ctx }: Harness): Promise<Fingerprint> {
       await ctx.queues[name].getJobCounts(),
     ]),
   );
-  add('queues', JSON.stringify(jobs));
-  return Object.fromEntries(Object.entries(hashes).map(([owner, hash]) => [owner, hash.digest('hex')]));
+  return { documents, jobs: JSON.stringify(jobs) };
+}
+
+/** Returns the documents that are stored in `one` but not in `other`, by owner, without what is volatile in them. */
+function onlyIn(one: Fingerprint, other: Fingerprint): Map<string, string> {
+  const texts: [owner: string, text: string][] = [];
+  for (const [collection, documents] of one.documents) {
+    for (const bytes of documents) {
+      if (other.documents.get(collection)?.has(bytes)) continue;
+      const doc = BSON.deserialize(Buffer.from(bytes, 'latin1')) as Doc;
+      // MongoDB deletes expired documents at any time.
+      if (isExpired(doc)) continue;
+      const text = JSON.stringify(doc, (field, value: unknown) => (VOLATILE.has(field) ? undefined : value));
+      texts.push([ownerOf(collection, doc), `${collection} ${text}`]);
+    }
+  }
+  const byOwner = new Map<string, string>();
+  for (const [owner, text] of texts.toSorted()) byOwner.set(owner, `${byOwner.get(owner) ?? ''}${text}\n`);
+  return byOwner;
 }
 
 /** Returns the owners whose documents differ. */
 export function changedOwners(before: Fingerprint, after: Fingerprint): string[] {
-  const owners = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...owners].filter((owner) => before[owner] !== after[owner]);
+  const [gone, added] = [onlyIn(before, after), onlyIn(after, before)];
+  const owners = new Set([...gone.keys(), ...added.keys()]);
+  const changed = [...owners].filter((owner) => gone.get(owner) !== added.get(owner));
+  return before.jobs === after.jobs ? changed : [...changed, 'queues'];
 }
 
 /** Returns true for documents that a request of this tenant may change: its own, and its partner's. */

@@ -8,6 +8,7 @@ import { tagOf } from '../../../shared/domain/ids';
 import type { Harness } from '../../support/harness';
 import { shadowedRoutes } from '../../support/route-order';
 import { controlOf } from './controls';
+import { changedOwners, fingerprint } from './fingerprint';
 import { resourceParameters } from './parameters';
 import { MOUNTED_ROUTES, type MountedRoute } from './mounted-routes';
 import type { NewResource } from './resources';
@@ -72,6 +73,18 @@ describe('the matrix', () => {
     expect(() => controlOf(added)).toThrow('GET /agents/:id/report: add a request that succeeds to CONTROLS');
     expect(() => resourceParameters(added)).toThrow('classify the query parameter `fileId`');
     expect(() => resourceParameters({ ...added, path: '/files/:fileId' })).toThrow('KIND_AFTER');
+  });
+
+  it('detects a changed document and its owner, but not a new time of use', async () => {
+    const { partnerId } = await mir.partner();
+    const before = await fingerprint(mir);
+    const partners = mir.ctx.store.connection.collection<{ _id: string }>('partners');
+    await partners.updateOne({ _id: partnerId }, { $set: { 'keys.0.lastUsedAt': new Date() } });
+    expect(changedOwners(before, await fingerprint(mir))).toEqual([]);
+    await partners.updateOne({ _id: partnerId }, { $set: { name: 'Changed' } });
+    expect(changedOwners(before, await fingerprint(mir))).toEqual([partnerId]);
+    await partners.deleteOne({ _id: partnerId });
+    expect(changedOwners(before, await fingerprint(mir))).toEqual([partnerId]);
   });
 
   it('detects a route that accepts or rejects other callers than it declares', async () => {
