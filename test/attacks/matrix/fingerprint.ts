@@ -50,20 +50,20 @@ export async function fingerprint({ ctx }: Harness): Promise<Fingerprint> {
 
 /** Returns the documents that are stored in `one` but not in `other`, by owner, without what is volatile in them. */
 function onlyIn(one: Fingerprint, other: Fingerprint): Map<string, string> {
-  const texts: [owner: string, text: string][] = [];
+  const texts = new Map<string, string[]>();
   for (const [collection, documents] of one.documents) {
     for (const bytes of documents) {
       if (other.documents.get(collection)?.has(bytes)) continue;
-      const doc = BSON.deserialize(Buffer.from(bytes, 'latin1')) as Doc;
+      const doc: Doc = BSON.deserialize(Buffer.from(bytes, 'latin1'));
       // MongoDB deletes expired documents at any time.
       if (isExpired(doc)) continue;
       const text = JSON.stringify(doc, (field, value: unknown) => (VOLATILE.has(field) ? undefined : value));
-      texts.push([ownerOf(collection, doc), `${collection} ${text}`]);
+      const owner = ownerOf(collection, doc);
+      texts.set(owner, [...(texts.get(owner) ?? []), `${collection} ${text}`]);
     }
   }
-  const byOwner = new Map<string, string>();
-  for (const [owner, text] of texts.toSorted()) byOwner.set(owner, `${byOwner.get(owner) ?? ''}${text}\n`);
-  return byOwner;
+  const sorted = (all: readonly string[]): string => all.toSorted((a, b) => (a < b ? -1 : 1)).join('\n');
+  return new Map([...texts].map(([owner, all]) => [owner, sorted(all)]));
 }
 
 /** Returns the owners whose documents differ. */
