@@ -78,12 +78,14 @@ export function newBrowserSession(
     return { status: response.status, headers: response.headers, path, html, root, text };
   }
 
-  async function follow(first: VisitedPage): Promise<VisitedPage> {
+  /** Follows redirects. `postAgain` submits the same form to the path that a 307 names. */
+  async function follow(first: VisitedPage, postAgain?: (path: string) => Promise<VisitedPage>): Promise<VisitedPage> {
     let page = first;
-    for (let hops = 0; page.status === 303; hops += 1) {
+    for (let hops = 0; page.status === 303 || page.status === 307; hops += 1) {
       const target = new URL(page.headers.get('location')!, origin);
       if (target.origin !== origin || hops === MAX_REDIRECTS) return page;
-      page = await send(target.pathname + target.search);
+      const path = target.pathname + target.search;
+      page = await (page.status === 307 && postAgain ? postAgain(path) : send(path));
     }
     return page;
   }
@@ -115,17 +117,14 @@ export function newBrowserSession(
           return [input.getAttribute('name')!, input.getAttribute('value') ?? whenChecked] as const;
         });
       const hidesOrigin = page.headers.get('referrer-policy') === 'no-referrer';
-      return follow(
-        await post(
-          form.getAttribute('action')!,
-          { ...Object.fromEntries(filled), ...fields },
-          headers ?? {
-            origin: hidesOrigin ? 'null' : origin,
-            'sec-fetch-site': 'same-origin',
-            'sec-fetch-mode': 'navigate',
-          },
-        ),
-      );
+      const sent = { ...Object.fromEntries(filled), ...fields };
+      const sentHeaders = headers ?? {
+        origin: hidesOrigin ? 'null' : origin,
+        'sec-fetch-site': 'same-origin',
+        'sec-fetch-mode': 'navigate',
+      };
+      const postTo = (path: string): Promise<VisitedPage> => post(path, sent, sentHeaders);
+      return follow(await postTo(form.getAttribute('action')!), postTo);
     },
   };
 }

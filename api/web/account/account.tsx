@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
+import { doneText } from '../design/done-text';
 import { Panel } from '../design/app-parts';
 import { Beside } from '../design/beside';
 import { Actions, ButtonLink } from '../design/form';
@@ -152,7 +153,7 @@ export const accountPage = page({
       readMyHistory(ctx, identityId, 'test', now),
     ]);
     const chart = await readMonths(ctx, live.accounts, now);
-    const done = Object.hasOwn(DONE, query['done'] ?? '') ? DONE[query['done']!] : undefined;
+    const done = doneText(DONE, query['done']);
     return { html: <Account live={live} test={test} chart={chart} done={done} /> };
   },
 });

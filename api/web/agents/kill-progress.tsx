@@ -1,11 +1,9 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { PresentedCascade } from '../../agents/present-cascade';
+import { countOf, countText } from '../design/count-text';
 import { DataTable, Panel, State } from '../design/app-parts';
 import { Facts } from '../design/text';
 import { actorText } from '../audit/audit-words';
-
-export const countText = (count: number): string => count.toLocaleString('en-GB');
-export const agentsText = (count: number): string => (count === 1 ? '1 agent' : `${countText(count)} agents`);
 
 const exactTime = (at: string | null): string => (at === null ? 'Not yet' : `${at.replace('T', ' ').slice(0, 23)} UTC`);
 
@@ -44,7 +42,7 @@ export function KillProgress({
             ['State', <KillState {...kill} />],
             ['In force since', exactTime(kill.effectiveAt)],
             ['Agents revoked', revokedText(kill)],
-            parked > 0 ? ['Not deleted yet', `${agentsText(parked)}. Their keys are already rejected.`] : null,
+            parked > 0 ? ['Not deleted yet', `${countOf(parked, 'agent')}. Their keys are already rejected.`] : null,
             ['Reason', kill.reason ?? 'None'],
             ['Ordered by', actorText(kill.actor)],
             ['Ordered', exactTime(kill.createdAt)],

@@ -1,3 +1,4 @@
+import { countText } from '../design/count-text';
 import type { PresentedEntry } from '../../audit/present-entry';
 
 /** Maximum number of values of an entry that are shown. */
@@ -13,7 +14,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function valueText(value: unknown): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'Yes' : 'No';
-  if (typeof value === 'number') return value.toLocaleString('en-GB');
+  if (typeof value === 'number') return countText(value);
   if (Array.isArray(value)) return value.length === 0 ? 'None' : value.map(valueText).join(', ');
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}…` : text;

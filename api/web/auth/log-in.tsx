@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { doneText } from '../design/done-text';
 import { Panel } from '../design/app-parts';
 import { Beside } from '../design/beside';
 import { Field } from '../design/controls';
@@ -87,7 +88,7 @@ export const logInPage = page({
   tokenInUrl: true,
   handle: ({ session, query }) => {
     if (session) return { redirect: nextOrHome(query['next']) };
-    const done = Object.hasOwn(DONE, query['done'] ?? '') ? DONE[query['done']!] : undefined;
+    const done = doneText(DONE, query['done']);
     return { html: <LogIn next={nextPath(query['next'])} done={done} /> };
   },
 });

@@ -4,6 +4,7 @@ import { messageWithCauses } from '../../../shared/errors';
 import { countDeadLetters, readOpenKills } from '../../admin/health/check-work';
 import { readHealth } from '../../admin/health/health-report';
 import { countErasures } from '../../users/list-erasures';
+import { countOf, countText } from '../design/count-text';
 import { DataTable, Empty, Panel, RelativeTime, State } from '../design/app-parts';
 import type { ConsoleCall } from './console-page';
 import { DEAD_LETTERS_PATH } from './queues/dead-letter-words';
@@ -30,8 +31,6 @@ interface Concern {
 type ReadConcern = () => Promise<Omit<Concern, 'what' | 'href' | 'action'>>;
 
 type Page = Pick<ConsoleCall, 'ctx' | 'operator'>;
-
-const countText = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
 function readsOf({ ctx, operator }: Page): readonly (Omit<Concern, 'count' | 'detail'> & { read: ReadConcern })[] {
   return [
@@ -105,7 +104,7 @@ function readsOf({ ctx, operator }: Page): readonly (Omit<Concern, 'count' | 'de
       read: () =>
         Promise.resolve({
           count: operator.pendingApplications,
-          detail: countText(operator.pendingApplications, 'platform waits', 'platforms wait'),
+          detail: countOf(operator.pendingApplications, 'platform waits', 'platforms wait'),
         }),
     },
   ];
@@ -159,7 +158,7 @@ export function NeedsAttention({ concerns }: { concerns: readonly Concern[] }): 
                 </>
               )}
             </div>,
-            count === null ? <State kind="suspended">Could not be read</State> : count.toLocaleString('en-GB'),
+            count === null ? <State kind="suspended">Could not be read</State> : countText(count),
             <a href={href}>
               {action}
               <span class="visually-hidden"> {what.toLowerCase()}</span>

@@ -1,21 +1,13 @@
 import type { ComponentChildren, VNode } from 'preact';
-import { AppLayout } from '../design/app-layout';
-import type { FormError } from '../design/form';
+import { AppLayout, type PageProps } from '../design/app-layout';
 import { usePageFacts } from '../design/page-facts';
 import type { ConsoleOperator } from './console-page';
 
-interface ConsoleLayoutProps {
-  title: string;
-  /** Errors of the page's form. */
-  errors?: readonly FormError[];
+interface ConsoleLayoutProps extends PageProps {
   /** Path of the page in the navigation that this page belongs to. */
   current: string;
   operator: ConsoleOperator;
-  lead?: ComponentChildren;
   aside?: ComponentChildren;
-  /** Reloads the page after this time if scripts are off. */
-  reloadSeconds?: number;
-  children: ComponentChildren;
 }
 
 /** A page of the console. */

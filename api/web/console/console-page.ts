@@ -3,6 +3,7 @@ import type { OperatorActor } from '../../../shared/store/audit';
 import { callAdminRoute, type RouteInput } from '../../http/call-route';
 import { isRecent } from '../../http/require-caller';
 import type { ParsedRoute } from '../../http/route';
+import { confirmFirst } from '../staff/confirm-log-in';
 import { type Operator, type Page, type PageResponse, type StaffCall, staffPage } from '../http/page';
 
 /** An operator at a page of the console. */
@@ -28,8 +29,7 @@ interface ConsolePage {
   /** The right that the operator's role needs for the page. The routes that the page calls do not check rights. */
   right: OperatorRight;
   /**
-   * The page is for a change that needs a recent log-in. Operators who logged in earlier confirm it first, and then
-   * open the form, which has the same path.
+   * The page is for a change that needs a recent log-in. Operators who logged in earlier confirm it first.
    */
   recentLogIn?: true;
   handle: (call: ConsoleCall) => Promise<PageResponse> | PageResponse;
@@ -48,7 +48,7 @@ export function consolePage({ method, path, right, recentLogIn, handle }: Consol
       const operator = call.operator!;
       if (recentLogIn && !isRecent(staff.confirmedAt.getTime())) {
         const target = path.replaceAll(/:(\w+)/g, (_all, name: string) => params[name] ?? '');
-        return { redirect: `/portal/confirm?next=${encodeURIComponent(`/console${target}`)}` };
+        return confirmFirst({ method, path: `/console${target}` }, call.form);
       }
       const { memberId, name } = operator;
       const actor: OperatorActor = { kind: 'OPERATOR', via: 'CONSOLE', name, memberId };

@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { ErrorSummary, type FormError, titleWith } from './form';
+import { Notice } from './text';
 import { Document, Footer, LoggedInAs, LogoImage } from './layout';
 
 /** A link in the navigation of the portal or console. */
@@ -32,14 +33,30 @@ export interface AppLayoutProps {
   aside?: ComponentChildren;
   /** Shows a band that says that nothing here reaches live data. */
   testMode?: boolean;
+  /** Says what was just done. See `doneText`. */
+  done?: string | undefined;
   /** Reloads the page after this time if scripts are off. */
   reloadSeconds?: number;
   children: ComponentChildren;
 }
 
+/** What a page of the portal or console has in its layout. */
+export type PageProps = Pick<AppLayoutProps, 'title' | 'lead' | 'errors' | 'done' | 'reloadSeconds' | 'children'>;
+
 /** A page of the portal or console: navigation at the left, and a title with the page's content. */
-export function AppLayout(props: AppLayoutProps): VNode {
-  const { title, errors = [], place, nav, current, lead, aside, testMode = false, reloadSeconds, children } = props;
+export function AppLayout({
+  title,
+  place,
+  nav,
+  current,
+  lead,
+  aside,
+  testMode = false,
+  errors = [],
+  done,
+  reloadSeconds,
+  children,
+}: AppLayoutProps): VNode {
   return (
     <Document title={`${titleWith(errors, title)} · ${place.name}`} scripts={{ reloadSeconds }}>
       <div class="app">
@@ -75,6 +92,11 @@ export function AppLayout(props: AppLayoutProps): VNode {
               </div>
               {aside}
             </div>
+            {done && errors.length === 0 && (
+              <Notice>
+                <p>{done}</p>
+              </Notice>
+            )}
             <ErrorSummary errors={errors} />
             {children}
           </main>

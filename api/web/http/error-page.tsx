@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import type { Problem } from '../../http/problem';
+import { countOf } from '../design/count-text';
 import { Panel } from '../design/app-parts';
 import { Beside } from '../design/beside';
 import { Actions, ButtonLink } from '../design/form';
@@ -21,9 +22,9 @@ const TITLES: Record<number, string> = {
 const UNAVAILABLE = 503;
 
 function durationText(seconds: number): string {
-  if (seconds < 60) return seconds === 1 ? '1 second' : `${seconds} seconds`;
+  if (seconds < 60) return countOf(seconds, 'second');
   const minutes = Math.ceil(seconds / 60);
-  return minutes === 1 ? '1 minute' : `${minutes} minutes`;
+  return countOf(minutes, 'minute');
 }
 
 function HomeButton(): VNode {

@@ -1,3 +1,4 @@
+import { countOf } from '../design/count-text';
 const UNITS = [
   ['day', 86_400],
   ['hour', 3_600],
@@ -10,7 +11,7 @@ const FORM = /^(\d{1,9})\s*(d|days?|h|hours?|min|minutes?|s|seconds?)$/i;
 export function durationText(seconds: number): string {
   const [unit, length] = UNITS.find(([, one]) => seconds % one === 0)!;
   const count = seconds / length;
-  return `${count.toLocaleString('en-GB')} ${count === 1 ? unit : `${unit}s`}`;
+  return countOf(count, unit);
 }
 
 /** Returns the seconds of a time span such as "90 days" or "12 h", or null if the text is none. */

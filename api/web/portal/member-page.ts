@@ -9,6 +9,7 @@ import { PublicError } from '../../http/public-error';
 import { isRecent } from '../../http/require-caller';
 import type { ParsedRoute } from '../../http/route';
 import { type Fields, type Page, type PageResponse, type StaffCall, staffPage } from '../http/page';
+import { confirmFirst } from '../staff/confirm-log-in';
 import { memberKeyOf } from './member-key';
 
 /** Whom a page acts for: a member of a partner, in one environment. */
@@ -41,12 +42,10 @@ export interface MemberPage {
   path: string;
   /** The scope that the member's role needs for the page. The routes that the page calls check theirs, too. */
   scope: Scope;
-  /** The page is for a change that needs a recent log-in. Members who logged in earlier confirm their password first. */
+  /** The page is for a change that needs a recent log-in. Members who logged in earlier confirm the log-in first. */
   recentLogIn?: true;
   /** The page must work while the agents that it can stop use up the partner's requests budget. */
   urgent?: true;
-  /** Where a form that was posted too late is filled in again, if not at `path`. `sent` contains query and form. */
-  formPath?: string | ((sent: Fields) => string);
   /** Returns a part of a page. Reads nothing for the navigation. */
   isPart?: true;
   handle: (call: MemberCall) => Promise<PageResponse> | PageResponse;
@@ -59,13 +58,10 @@ const MAX_COUNTED_APPROVALS = 99;
 /** An ID in the query of a page, as it may be repeated in the address of the log-in's confirmation. */
 const ID = /^[\w-]{1,60}$/;
 
-/** Returns where the confirmation of a log-in leads: to the same page, if its address names at most one thing. */
-function nextOf(
-  { method, path, formPath = path }: { method: Page['method']; path: string; formPath?: string | undefined },
-  query: Fields,
-): string {
-  const [named, ...more] = method === 'GET' ? Object.entries(query) : [];
-  return named && more.length === 0 && ID.test(named[1] ?? '') ? `${path}?${named[0]}=${named[1]}` : formPath;
+/** Returns the query to repeat after the confirmation of a log-in: the ID of what the page is about, if it names one. */
+function queryToRepeat(query: Fields): string {
+  const [named, ...more] = Object.entries(query);
+  return named && more.length === 0 && ID.test(named[1] ?? '') ? `?${named[0]}=${named[1]}` : '';
 }
 
 async function memberOf({ ctx, staff, params }: StaffCall, isPart: boolean): Promise<Member> {
@@ -98,17 +94,12 @@ async function memberOf({ ctx, staff, params }: StaffCall, isPart: boolean): Pro
   };
 }
 
-/** Lets a member confirm the log-in, and then continue at a path below `base`. */
-export function confirmFirst({ base }: Pick<Member, 'base'>, path: string): { redirect: string } {
-  return { redirect: `/portal/confirm?next=${encodeURIComponent(base + path)}` };
-}
-
 /**
  * Declares a page for members of a partner. An account that is not a member gets 404, so that it does not learn which
  * partners exist, and a member whose role lacks the scope gets 403. List it in `api/web/portal/pages.ts`.
  */
 export function memberPage(definition: MemberPage): Page & { scope: Scope } {
-  const { method, path, formPath, scope, recentLogIn, urgent, isPart, handle } = definition;
+  const { method, path, scope, recentLogIn, urgent, isPart, handle } = definition;
   const page = staffPage({
     method,
     path: `/portal/:partnerId/:env${path}`,
@@ -121,11 +112,7 @@ export function memberPage(definition: MemberPage): Page & { scope: Scope } {
         );
       }
       if (recentLogIn && !isRecent(call.staff.confirmedAt.getTime())) {
-        const at =
-          typeof formPath === 'function'
-            ? formPath({ ...call.query, ...call.form })
-            : nextOf({ method, path, formPath }, call.query);
-        return confirmFirst(member, at);
+        return confirmFirst({ method, path: member.base + path + queryToRepeat(call.query) }, call.form);
       }
       const { ctx, admit, requestId, log, ip } = call;
       return handle({

@@ -8,11 +8,12 @@ import { listMembersRoute } from '../../members/list-members';
 import { presentMember, type PresentedInvitation, type PresentedMember } from '../../members/member-schemas';
 import { removeMemberRoute } from '../../members/remove-member';
 import { updateMemberRoute } from '../../members/update-member';
+import { doneText } from '../design/done-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../design/app-parts';
 import { Field } from '../design/controls';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../design/form';
 import { type SortableColumn, sortTable } from '../design/sort-table';
-import { Facts, Notice } from '../design/text';
+import { Facts } from '../design/text';
 import type { Fields } from '../http/page';
 import { errorsOf } from '../http/form-errors';
 import { type Member, type MemberCall, memberPage } from './member-page';
@@ -53,7 +54,7 @@ function sorted({ members, nextCursor }: Shown, query: Fields, href: string) {
 
 function MemberList({ member, shown, query }: { member: Member; shown: Shown; query: Fields }): VNode {
   const { nextCursor, invitations } = shown;
-  const done = DONE[query['done'] ?? ''];
+  const done = doneText(DONE, query['done']);
   const { items, columns } = sorted(shown, query, member.base + PATH);
   const mayManage = member.scopes.includes('members:manage');
   return (
@@ -61,14 +62,10 @@ function MemberList({ member, shown, query }: { member: Member; shown: Shown; qu
       member={member}
       title="Members"
       path={PATH}
+      done={done}
       lead="People who may act for your organization. Membership and roles apply to both environments."
       action={mayManage && <ButtonLink href={`${member.base}${PATH}/invite`}>Invite a member</ButtonLink>}
     >
-      {done && (
-        <Notice>
-          <p>{done}</p>
-        </Notice>
-      )}
       <Panel flush>
         <DataTable
           caption="Members"
@@ -205,7 +202,6 @@ export const invite = memberPage({
 export const withdrawInvitation = memberPage({
   method: 'POST',
   path: `${PATH}/withdraw`,
-  formPath: PATH,
   scope: 'members:manage',
   recentLogIn: true,
   handle: async ({ member, call, form }) => {
@@ -224,10 +220,12 @@ async function chosenMember({ ctx, member }: MemberCall, memberId: string | unde
 function Change({
   member,
   person: { memberId, name, email, role },
+  chosen = role,
   errors = [],
 }: {
   member: Member;
   person: PresentedMember;
+  chosen?: string | undefined;
   errors?: FormError[];
 }): VNode {
   return (
@@ -240,7 +238,7 @@ function Change({
           ]}
         />
         <Form action={`${member.base}${PATH}/change`} hidden={{ member: memberId }}>
-          <RoleChoice current={role} errors={errors} />
+          <RoleChoice current={chosen} errors={errors} />
           <Actions>
             <Button name="action" value="change">
               Change the role
@@ -261,7 +259,6 @@ function Change({
 export const changeMemberPage = memberPage({
   method: 'GET',
   path: `${PATH}/change`,
-  formPath: PATH,
   scope: 'members:manage',
   recentLogIn: true,
   handle: async (page) => ({
@@ -272,7 +269,6 @@ export const changeMemberPage = memberPage({
 export const changeMember = memberPage({
   method: 'POST',
   path: `${PATH}/change`,
-  formPath: PATH,
   scope: 'members:manage',
   recentLogIn: true,
   handle: async (page) => {
@@ -285,7 +281,7 @@ export const changeMember = memberPage({
     } catch (error) {
       const errors = errorsOf(error, { role: `Choose one of ${MEMBER_ROLES.length} roles.` });
       const person = await chosenMember(page, form['member']);
-      return { status: 422, html: <Change member={member} person={person} errors={errors} /> };
+      return { status: 422, html: <Change member={member} person={person} chosen={form['role']} errors={errors} /> };
     }
     if (removes && params.id === member.memberId) return { redirect: '/portal' };
     return { redirect: `${member.base}${PATH}?done=${removes ? 'removed' : 'changed'}` };

@@ -6,6 +6,7 @@ import type { keyListSchema, PresentedKey } from '../../keys/key-schemas';
 import { getUsageRoute, type usageSchema } from '../../usage/get-usage';
 import { listWebhooksRoute } from '../../webhooks/list-webhooks';
 import type { webhookSchema } from '../../webhooks/webhook-schemas';
+import { countOf, countText } from '../design/count-text';
 import { type Bar, BarChart } from '../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime, Split, Tiles } from '../design/app-parts';
 import { ButtonLink } from '../design/form';
@@ -27,8 +28,6 @@ interface Concern {
   href: string;
   action: string;
 }
-
-const numberText = (value: number): string => value.toLocaleString('en-GB');
 
 function expiring({ expiresAt }: PresentedKey, nowMs: number): boolean {
   return expiresAt !== null && Date.parse(expiresAt) - nowMs < EXPIRES_SOON_MS;
@@ -57,20 +56,21 @@ function concernsOf({ base, pendingApprovals }: Member, keys: Keys, webhooks: We
       : [
           {
             key: 'approvals',
-            what: pendingApprovals === 1 ? '1 agent' : `${pendingApprovals} agents`,
+            what: countOf(pendingApprovals, 'agent'),
             since: 'Awaiting approval',
             href: `${base}/approvals`,
             action: 'Decide',
           },
         ]),
     ...webhooks
-      .filter(({ failingSince }) => failingSince !== null)
-      .map(({ webhookId, url, failingSince }) => ({
+      .filter(({ enabled, failingSince, disabledReason }) => (enabled ? failingSince : disabledReason === 'FAILING'))
+      .map(({ webhookId, url, enabled, failingSince, disabledAt }) => ({
         key: webhookId,
         what: `Webhook ${new URL(url).host}`,
         since: (
           <>
-            Failing since <RelativeTime at={new Date(failingSince!)} />
+            {enabled ? 'Failing since' : 'Disabled, because it failed,'}{' '}
+            <RelativeTime at={new Date(enabled ? failingSince! : disabledAt!)} />
           </>
         ),
         href: `${base}/webhooks/view?webhook=${webhookId}`,
@@ -145,18 +145,18 @@ function Overview({
       <Tiles
         label="Last 24 hours"
         tiles={[
-          { label: 'Events stored', figure: numberText(events.persisted), note: '24 hours' },
+          { label: 'Events stored', figure: countText(events.persisted), note: '24 hours' },
           {
             label: 'Events rejected',
-            figure: numberText(events.rejected),
+            figure: countText(events.rejected),
             note: events.rejected > 0 ? <a href={`${member.base}/rejections`}>See why</a> : '24 hours',
           },
           {
             label: 'Repeated events',
-            figure: numberText(events.duplicates),
+            figure: countText(events.duplicates),
             note: 'Same idempotency key, stored once',
           },
-          { label: 'Requests', figure: numberText(sent), note: '24 hours' },
+          { label: 'Requests', figure: countText(sent), note: '24 hours' },
         ]}
       />
       <Split>
@@ -182,9 +182,9 @@ function Overview({
                     key: from,
                     cells: [
                       from.slice(0, 16).replace('T', ' '),
-                      numberText(counts.persisted),
-                      numberText(counts.rejected),
-                      numberText(groups.reduce((sum, { total }) => sum + total, 0)),
+                      countText(counts.persisted),
+                      countText(counts.rejected),
+                      countText(groups.reduce((sum, { total }) => sum + total, 0)),
                     ],
                   }))}
                 />
@@ -195,7 +195,9 @@ function Overview({
         <Panel title="Needs attention" flush>
           {concerns.length === 0 ? (
             <Empty title="Nothing">
-              <p>Keys that expire soon or are being rotated, and webhooks that fail, appear here.</p>
+              <p>
+                Keys that expire soon or are being rotated, and webhooks that fail or were disabled for it, appear here.
+              </p>
             </Empty>
           ) : (
             <DataTable

@@ -6,7 +6,7 @@ import { agentPage } from './agents/agent-page';
 import { agentRowsPage, agentsPage, findAgentsPage } from './agents/agents';
 import { changeAgent, changeAgentPage } from './agents/change-agent';
 import { createWebhookPage, deleteWebhook, deleteWebhookPage, newWebhookPage } from './webhooks/change-webhooks';
-import { confirmLogIn, confirmLogInPage } from './confirm';
+import { confirmLogIn, confirmLogInPage } from '../staff/confirm-log-in';
 import { approvalPage, decideApproval } from './agents/decide-approval';
 import { editPolicy, editPolicyPage } from './control/edit-policy';
 import { eventSentPage, sendEvent, sendEventPage } from './events/first-event';

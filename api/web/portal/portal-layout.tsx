@@ -1,8 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { Scope } from '../../../shared/domain/scopes';
-import { AppLayout, type NavGroup } from '../design/app-layout';
+import { AppLayout, type NavGroup, type PageProps } from '../design/app-layout';
 import { EnvironmentSwitch } from '../design/app-parts';
-import type { FormError } from '../design/form';
 import type { Member } from './member-page';
 
 interface Link {
@@ -56,25 +55,14 @@ const GROUPS: readonly { heading?: string; enterprise?: true; links: readonly Li
 /** A page of the portal about one environment of a partner. `path` is that of the page's entry in the navigation. */
 export function PortalLayout({
   member,
-  title,
   path,
-  lead,
   action,
-  reloadSeconds,
-  errors = [],
-  children,
-}: {
+  ...page
+}: PageProps & {
   member: Member;
-  title: string;
   path: string;
-  lead?: ComponentChildren;
   /** The page's main action, beside the title. */
   action?: ComponentChildren;
-  /** Reloads the page after this time if scripts are off. */
-  reloadSeconds?: number;
-  /** Errors of the page's form. */
-  errors?: readonly FormError[];
-  children: ComponentChildren;
 }): VNode {
   const { base, partnerId, partnerName, plan, env, scopes } = member;
   const groups = GROUPS.filter(({ enterprise }) => !enterprise || plan === 'ENTERPRISE');
@@ -88,22 +76,17 @@ export function PortalLayout({
     .filter(({ items }) => items.length > 0);
   return (
     <AppLayout
-      title={title}
+      {...page}
       place={{ name: partnerName, href: base }}
       nav={nav}
       current={base + path}
-      lead={lead}
-      errors={errors}
       testMode={env === 'test'}
-      {...(reloadSeconds === undefined ? {} : { reloadSeconds })}
       aside={
         <div class="tools">
           <EnvironmentSwitch env={env} hrefOf={(one) => `/portal/${partnerId}/${one}${path}`} />
           {action}
         </div>
       }
-    >
-      {children}
-    </AppLayout>
+    />
   );
 }

@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import type { z } from 'zod';
 import { HOUR_MS } from '../../../shared/domain/usage';
 import { getUsageRoute, type usageSchema } from '../../usage/get-usage';
+import { countText } from '../design/count-text';
 import { DataTable, Empty, Panel, Tiles } from '../design/app-parts';
 import { type Bar, BarChart } from '../design/bar-chart';
 import { Select } from '../design/controls';
@@ -11,7 +12,6 @@ import { csvLine } from '../http/csv';
 import type { Fields } from '../http/page';
 import { hrefOf } from './href';
 import { type Member, type MemberCall, memberPage } from './member-page';
-import { numberText } from './events/outcomes';
 import { PortalLayout } from './portal-layout';
 
 const PATH = '/usage';
@@ -96,10 +96,7 @@ function Requests({ total }: Pick<Usage, 'total'>): VNode {
             ]}
             rows={total.requests.map(({ group, total: all, byStatusClass }) => ({
               key: group,
-              cells: [
-                group,
-                ...[all, byStatusClass['2xx'], byStatusClass['4xx'], byStatusClass['5xx']].map(numberText),
-              ],
+              cells: [group, ...[all, byStatusClass['2xx'], byStatusClass['4xx'], byStatusClass['5xx']].map(countText)],
             }))}
           />
         </Panel>
@@ -111,7 +108,7 @@ function Requests({ total }: Pick<Usage, 'total'>): VNode {
             columns={[{ text: 'Code' }, { text: 'Status', numeric: true }, { text: 'Requests', numeric: true }]}
             rows={total.rejections.map(({ code, status, requests }) => ({
               key: `${code} ${status}`,
-              cells: [<a href={`/errors/${code}`}>{code}</a>, String(status), numberText(requests)],
+              cells: [<a href={`/errors/${code}`}>{code}</a>, String(status), countText(requests)],
             }))}
           />
         </Panel>
@@ -166,14 +163,14 @@ function UsageView({ member, usage, period: { month }, months, query }: UsagePro
       <Tiles
         label={name}
         tiles={[
-          { label: 'Events stored', figure: numberText(events.persisted), note: 'Count in histories' },
-          { label: 'Repeated events', figure: numberText(events.duplicates), note: 'Counted once' },
+          { label: 'Events stored', figure: countText(events.persisted), note: 'Count in histories' },
+          { label: 'Repeated events', figure: countText(events.duplicates), note: 'Counted once' },
           {
             label: 'Events rejected',
-            figure: numberText(events.rejected),
+            figure: countText(events.rejected),
             note: <a href={`${member.base}/rejections`}>See why</a>,
           },
-          { label: 'Requests', figure: numberText(requestsOf(total)), note: 'With a valid key' },
+          { label: 'Requests', figure: countText(requestsOf(total)), note: 'With a valid key' },
         ]}
       />
       <Panel
@@ -195,8 +192,8 @@ function UsageView({ member, usage, period: { month }, months, query }: UsagePro
                 key: day.from,
                 cells: [
                   day.from.slice(0, 10),
-                  ...EVENT_COLUMNS.map(([, , field]) => numberText(day.events[field])),
-                  numberText(requestsOf(day)),
+                  ...EVENT_COLUMNS.map(([, , field]) => countText(day.events[field])),
+                  countText(requestsOf(day)),
                 ],
               }))}
             />
@@ -244,7 +241,6 @@ async function* csvOf({ data, total }: Usage): AsyncGenerator<string> {
 export const exportUsage = memberPage({
   method: 'GET',
   path: `${PATH}/export`,
-  formPath: PATH,
   scope: 'usage:read',
   handle: async (page) => {
     const { member, query } = page;

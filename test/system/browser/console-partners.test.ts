@@ -9,7 +9,7 @@ import { OPERATORS } from '../../../shared/store/members';
 import { describeInBrowser, faultsOf, openTab, press } from '../../support/chromium';
 import type { Harness, TestPartner } from '../../support/harness';
 import { insertAgent } from '../../support/insert-agent';
-import { sharedHarnessForPeople } from '../../support/people';
+import { PASSWORD, sharedHarnessForPeople } from '../../support/people';
 import { insertMember } from '../../support/staff';
 import { waitUntil } from '../../support/wait-until';
 
@@ -40,15 +40,34 @@ describeInBrowser('the pages for operators about partners in a browser without s
     expect(await faultsOf(page, name)).toEqual([]);
 
   /** Opens a page in a browser in which an operator is logged in. */
-  async function openConsole(path: string, ip: string): Promise<Page> {
+  async function openConsole(path: string, ip: string, operator?: { staffId: string }): Promise<Page> {
     const page = await openTab({ scripts: false, ip });
-    const { staffId } = await insertMember(h, OPERATORS, 'ADMIN');
+    const { staffId } = operator ?? (await insertMember(h, OPERATORS, 'ADMIN'));
     const cookie = staffCookie(h.ctx, await h.ctx.staffAuth.startSession(staffId, undefined));
     const [name, value] = cookie.split(';')[0]!.split('=') as [string, string];
     await page.browserContext().setCookie({ name, value, domain: 'localhost', path: '/' });
     await page.goto(h.url + path);
     return page;
   }
+
+  it('keep what was typed into a form while the log-in is confirmed', async () => {
+    const name = `Harbour Market ${randomUUID().slice(0, 8)}`;
+    const { partnerId } = await h.partner({ name });
+    const operator = await insertMember(h, OPERATORS, 'ON_CALL');
+    const page = await openConsole(`/console/partners/${partnerId}/suspend`, '10.5.0.4', operator);
+    await page.type('#reason', 'Refunds without an order');
+    await page.type('#name', name);
+    const confirmedAt = new Date(Date.now() - DAY_MS);
+    await h.ctx.store.staffSessions.model.updateMany({ userId: operator.staffId }, { confirmedAt });
+    await press(page, 'Suspend the partner');
+    expect(await heading(page)).toBe('Confirm that it’s you');
+    await expectNoFaults(page, 'console-confirm-form');
+    await page.type('#password', PASSWORD);
+    await press(page, 'Continue');
+    expect(await page.$eval('main', ({ textContent }) => textContent)).toContain('The partner is suspended');
+    expect((await h.ctx.store.partners.get(partnerId))!.suspended).toBe(true);
+    await page.browserContext().close();
+  });
 
   it('lead from a pasted key to its partner, a suspension and a revocation, accessibly', async () => {
     const name = `Harbour Market ${randomUUID().slice(0, 8)}`;

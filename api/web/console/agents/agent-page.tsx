@@ -6,6 +6,7 @@ import { presentAgent, type PresentedAgent } from '../../../agents/present-agent
 import { pageOfAudit } from '../../../audit/list-audit';
 import type { PresentedEntry } from '../../../audit/present-entry';
 import { readPartner } from '../../../partners/get-partner';
+import { doneText } from '../../design/done-text';
 import { Empty, ENVIRONMENT_NAMES, NextPage, Panel, RelativeTime, Split } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
 import { Facts } from '../../design/text';
@@ -13,14 +14,12 @@ import { AgentState, AgentTable } from '../../agents/agent-table';
 import { AuditLog } from '../audit/audit-log';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleCall, type ConsoleOperator, consolePage } from '../console-page';
-import { DoneNotice } from '../partners/partner-parts';
 import { SEARCH, agentPath, killPath, partnerPath } from '../paths';
+import { OPERATOR_READS } from '../operator-reads';
 
 const CHILDREN_PER_PAGE = 25;
 /** Maximum number of audit entries that the page of an agent lists. */
 const MAX_CHANGES = 8;
-/** Owner of the reads that operators' pages make, for the limit on concurrent long reads. */
-const READER = 'operator';
 
 const DONE = {
   suspended: 'The agent and everything below it are suspended. Their keys are rejected.',
@@ -45,9 +44,9 @@ async function readAgent({ ctx, params, query }: Pick<ConsoleCall, 'ctx' | 'para
   const page = { limit: CHILDREN_PER_PAGE, cursor: query['cursor'] };
   const [above, lineage, { _id: partnerId, name }, changes, kill] = await Promise.all([
     store.agents.limitsAbove(doc),
-    longWork.list(READER, () => readLineage(ctx, doc, page)),
+    longWork.list(OPERATOR_READS, () => readLineage(ctx, doc, page)),
     readPartner(ctx, partnerOf(doc.tenant)),
-    longWork.list(READER, () => pageOfAudit(ctx, doc.tenant, { limit: MAX_CHANGES, target: doc._id })),
+    longWork.list(OPERATOR_READS, () => pageOfAudit(ctx, doc.tenant, { limit: MAX_CHANGES, target: doc._id })),
     doc.killedAt === null ? null : store.cascades.latestOf(doc._id),
   ]);
   const agent = presentAgent(doc, above);
@@ -149,9 +148,9 @@ function AgentPage({
       title={agent.name}
       current={SEARCH}
       operator={operator}
+      done={doneText(DONE, done)}
       aside={<Tools operator={operator} agent={agent} />}
     >
-      <DoneNotice texts={DONE} done={done} />
       <Split>
         <div>
           <Panel title="Agents directly below" flush>

@@ -10,21 +10,19 @@ import { type KillPreview, previewKill } from '../../../agents/preview-kill';
 import type { ApiContext } from '../../../context';
 import { readPartner } from '../../../partners/get-partner';
 import { AffectedAgents } from '../../agents/affected-agents';
-import { agentsText } from '../../agents/kill-progress';
+import { countOf } from '../../design/count-text';
 import { Panel, Split } from '../../design/app-parts';
 import { confirmationErrors, ConfirmationFields, reasonErrors, ReasonField } from '../../design/confirmation';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { Notice } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
+import { OPERATOR_READS } from '../operator-reads';
 import type { Fields } from '../../http/page';
 import { AgentTable } from '../../agents/agent-table';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
 import { SEARCH, agentPath, killPath } from '../paths';
 import { REASON_HINT } from '../reason';
-
-/** Owner of the reads that operators' pages make, for the limit on concurrent long reads. */
-const READER = 'operator';
 
 interface Stop {
   agent: AgentDoc;
@@ -35,7 +33,7 @@ interface Stop {
 
 async function stopOf(ctx: ApiContext, agent: AgentDoc): Promise<Stop> {
   const counted = ctx.longWork
-    .run(READER, () => previewKill(ctx, agent))
+    .run(OPERATOR_READS, () => previewKill(ctx, agent))
     .catch((error: unknown) => {
       if (error instanceof MirError && error.code === 'OVERLOADED') return null;
       throw error;
@@ -86,7 +84,7 @@ function StopForm({ operator, stop, form = {}, errors = [] }: FormProps & { stop
             />
             <Actions>
               <Button kind="danger" name="action" value="revoke">
-                {preview ? `Revoke ${agentsText(preview.affected)}` : 'Revoke all'}
+                {preview ? `Revoke ${countOf(preview.affected, 'agent')}` : 'Revoke all'}
               </Button>
               <Button kind="plain" name="action" value="suspend">
                 Suspend instead

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import type { PresentedEntry } from '../../../audit/present-entry';
+import { countText } from '../../design/count-text';
 import { DataTable, RelativeTime } from '../../design/app-parts';
 import { Facts } from '../../design/text';
 import { changedValues } from '../../audit/audit-values';
@@ -25,7 +26,7 @@ function Values({ entry }: { entry: PresentedEntry }): VNode | null {
 }
 
 function sealText({ seq }: PresentedEntry): string {
-  return seq === null ? 'Not sealed yet, usually within a second' : `Entry ${seq.toLocaleString('en-GB')} of the chain`;
+  return seq === null ? 'Not sealed yet, usually within a second' : `Entry ${countText(seq)} of the chain`;
 }
 
 function Entry({ entry }: { entry: PresentedEntry }): VNode {

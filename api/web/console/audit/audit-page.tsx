@@ -10,18 +10,14 @@ import { Notice } from '../../design/text';
 import type { Fields } from '../../http/page';
 import { AuditEntries } from './audit-entries';
 import { AUDIT, auditPath, type ChosenChain, chosenChain, chosenOf } from './audit-paths';
+import { endOfDay, isDayOrEmpty, isMirIdOrEmpty, MAX_FILTER_ID_LENGTH } from '../../audit/audit-filters';
 import { ACTION_WORDS, ACTOR_WORDS } from '../../audit/audit-words';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
 
 /** Number of entries on a page. */
 const PAGE_SIZE = 25;
-const DAY_MS = 86_400_000;
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const PARTNER_ID = /^prt_[a-z0-9]{1,40}$/;
-/** An ID that MIR created. URLs must not contain a partner's ID of a user. */
-const MIR_ID = /^[a-z]{2,4}_[\w.]{1,120}$/;
-const MAX_ID_LENGTH = 130;
 const MAX_SHOWN_CHAINS = 10;
 
 const FILTERS = ['action', 'actor', 'id', 'through'] as const;
@@ -51,7 +47,7 @@ function Filters({ chosen, filters, errors = [] }: Pick<Shown, 'chosen' | 'filte
           label="Partner ID (empty: registry)"
           optional
           autocomplete="off"
-          maxLength={MAX_ID_LENGTH}
+          maxLength={MAX_FILTER_ID_LENGTH}
         />
         <Select
           {...fieldOf('env')}
@@ -72,7 +68,13 @@ function Filters({ chosen, filters, errors = [] }: Pick<Shown, 'chosen' | 'filte
           label="Who"
           options={[ANY, ...ACTOR_KINDS.map((value) => ({ value, text: ACTOR_WORDS[value] }))]}
         />
-        <Field {...fieldOf('id')} label="ID of target or kill" optional autocomplete="off" maxLength={MAX_ID_LENGTH} />
+        <Field
+          {...fieldOf('id')}
+          label="ID of target or kill"
+          optional
+          autocomplete="off"
+          maxLength={MAX_FILTER_ID_LENGTH}
+        />
         <Field {...fieldOf('through')} label="Through (UTC)" type="date" optional />
         <Button>Show entries</Button>
       </Form>
@@ -175,15 +177,14 @@ function Audit(shown: Shown): VNode {
 
 /** Returns what is wrong with the entered chain and filters. */
 function problemsOf({ partner = '', id = '', through = '' }: Fields): FormError[] {
-  const isDay = through === '' || (DAY.test(through) && !Number.isNaN(Date.parse(through)));
   return [
     ...(partner === '' || PARTNER_ID.test(partner)
       ? []
       : [{ field: 'partner', message: 'Enter the ID of a partner, such as prt_abc123, or nothing for the registry.' }]),
-    ...(id === '' || MIR_ID.test(id)
+    ...(isMirIdOrEmpty(id)
       ? []
       : [{ field: 'id', message: 'Enter an ID that MIR created, such as agt_live_… or csc_…, not an ID of a user.' }]),
-    ...(isDay ? [] : [{ field: 'through', message: 'Enter a day, such as 2026-11-27.' }]),
+    ...(isDayOrEmpty(through) ? [] : [{ field: 'through', message: 'Enter a day, such as 2026-11-27.' }]),
   ];
 }
 
@@ -199,7 +200,7 @@ function filterOf({ action, actor, id, through }: Fields) {
     ...(action && { action }),
     ...(kind && { actor: kind }),
     ...(id && (id.startsWith('csc_') ? { cascadeId: id } : { target: id })),
-    ...(through && { to: new Date(Date.parse(through) + DAY_MS).toISOString() }),
+    ...(through && { to: endOfDay(through) }),
   };
 }
 

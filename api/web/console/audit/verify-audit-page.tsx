@@ -1,11 +1,12 @@
 import type { VNode } from 'preact';
 import { readChain } from '../../../audit/read-chain';
 import { type PresentedVerdict, verdictInTurn } from '../../../audit/verify-audit';
+import { countText } from '../../design/count-text';
 import { Panel, RelativeTime } from '../../design/app-parts';
 import { Actions, ButtonLink } from '../../design/form';
 import { Facts, Notice } from '../../design/text';
 import { AUDIT, auditPath, type ChosenChain, chosenChain } from './audit-paths';
-import { BREAK_WORDS } from './chain-breaks';
+import { BREAK_WORDS } from '../../audit/chain-breaks';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleCall, consolePage } from '../console-page';
 
@@ -21,8 +22,6 @@ interface Verification {
   /** Number of sealed entries of the chain. */
   sealed: number;
 }
-
-const countText = (count: number): string => count.toLocaleString('en-GB');
 
 function commandOptions({ partnerId, env }: ChosenChain): string {
   return partnerId === null ? '--registry' : `--partner ${partnerId} --env ${env}`;

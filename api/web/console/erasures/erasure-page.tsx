@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { type ListedErasure, readAnyErasure } from '../../../users/list-erasures';
+import { boundedCountText, countText } from '../../design/count-text';
 import { Panel, RelativeTime, Split, State } from '../../design/app-parts';
 import { LivePart } from '../../design/live-part';
 import { Facts } from '../../design/text';
@@ -34,11 +35,7 @@ function Step({ state, title, children }: { state: StepState; title: string; chi
   );
 }
 
-function atLeast(count: number): string {
-  return count >= MAX_COUNTED_EVENTS
-    ? `${MAX_COUNTED_EVENTS.toLocaleString('en-GB')} or more`
-    : count.toLocaleString('en-GB');
-}
+const atLeast = (count: number): string => boundedCountText(count, MAX_COUNTED_EVENTS);
 
 /** The steps of an erasure, and which of them it has reached. */
 function Progress({ erasure }: { erasure: ListedErasure }): VNode {
@@ -54,7 +51,7 @@ function Progress({ erasure }: { erasure: ListedErasure }): VNode {
         At once, in the transaction of the request. The user no longer counts anywhere.
       </Step>
       <Step state={stateOf(noneStored, true)} title="Stored events deleted">
-        {eventsErased.toLocaleString('en-GB')} deleted
+        {countText(eventsErased)} deleted
         {!noneStored && `, ${atLeast(eventsLeft)} left`}.
       </Step>
       <Step state={stateOf(noneQueued, noneStored)} title="Queued events processed">
@@ -64,7 +61,7 @@ function Progress({ erasure }: { erasure: ListedErasure }): VNode {
           chunksQueued !== null &&
           (chunksQueued === 0
             ? 'No chunk from before the request is queued.'
-            : `${chunksQueued.toLocaleString('en-GB')} of the partner’s chunks from before the request are queued.`)}
+            : `${countText(chunksQueued)} of the partner’s chunks from before the request are queued.`)}
       </Step>
       <Step state={stateOf(isDone, noneQueued)} title="Dead letters and caches cleaned">
         {isDone && settledAt !== null ? (

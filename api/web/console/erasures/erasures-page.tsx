@@ -7,6 +7,7 @@ import {
   MAX_COUNT,
   pageOfErasures,
 } from '../../../users/list-erasures';
+import { boundedCountText, countText } from '../../design/count-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, Segments, Tiles } from '../../design/app-parts';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
@@ -24,24 +25,19 @@ type Filter = (typeof FILTERS)[number][0];
 
 const hrefOf = (filter: Filter): string => `${ERASURES}?state=${filter}`;
 
-/** Returns a number of erasures, which are counted up to a maximum. */
-function countText(count: number): string {
-  return count >= MAX_COUNT ? `${MAX_COUNT.toLocaleString('en-GB')} or more` : count.toLocaleString('en-GB');
-}
-
 function Counts({ counts: { running, late, done } }: { counts: ErasureCounts }): VNode {
   const minutes = LONG_ERASURE_MS / MINUTE_MS;
   return (
     <Tiles
       label="Erasures of all partners"
       tiles={[
-        { label: 'Running', figure: countText(running), note: 'Usually a few seconds each' },
+        { label: 'Running', figure: boundedCountText(running, MAX_COUNT), note: 'Usually a few seconds each' },
         {
           label: 'Late',
-          figure: countText(late),
+          figure: boundedCountText(late, MAX_COUNT),
           note: late === 0 ? `None runs longer than ${minutes} minutes` : `Running for more than ${minutes} minutes`,
         },
-        { label: 'Done', figure: countText(done), note: 'In the last 30 days' },
+        { label: 'Done', figure: boundedCountText(done, MAX_COUNT), note: 'In the last 30 days' },
       ]}
     />
   );
@@ -69,7 +65,7 @@ function RunningTable({ erasures }: { erasures: readonly ListedErasure[] }): VNo
             {lengthText(Date.now() - Date.parse(erasure.erasedAt))}
           </time>,
           STAGE_WORDS[erasure.progress.stage],
-          erasure.eventsErased.toLocaleString('en-GB'),
+          countText(erasure.eventsErased),
         ],
       }))}
     />
@@ -94,7 +90,7 @@ function DoneTable({ erasures }: { erasures: readonly ListedErasure[] }): VNode 
           </a>,
           <RelativeTime at={new Date(erasure.erasedAt)} />,
           erasure.settledAt === null ? '' : lengthText(Date.parse(erasure.settledAt) - Date.parse(erasure.erasedAt)),
-          erasure.eventsErased.toLocaleString('en-GB'),
+          countText(erasure.eventsErased),
         ],
       }))}
     />

@@ -2,6 +2,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { VERSION } from '../../../../shared/project';
 import type { CheckStatus, Finding } from '../../../admin/health/finding';
 import { type HealthReport, readHealth } from '../../../admin/health/health-report';
+import { countText } from '../../design/count-text';
 import { DataTable, Panel, RelativeTime, Split, State, Tiles } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
 import { Facts } from '../../design/text';
@@ -145,7 +146,7 @@ function Passed({ checks }: { checks: readonly Check[] }): VNode {
 
 function workersText(workers: number | null): ComponentChildren {
   if (workers === null) return 'Not known';
-  return workers === 0 ? 'None connected' : workers.toLocaleString('en-GB');
+  return workers === 0 ? 'None connected' : countText(workers);
 }
 
 function ThisServer({ workers }: Pick<HealthReport, 'workers'>): VNode {

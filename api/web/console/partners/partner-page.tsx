@@ -1,13 +1,14 @@
 import type { VNode } from 'preact';
 import type { Env } from '../../../../shared/domain/ids';
+import { countText } from '../../design/count-text';
+import { doneText } from '../../design/done-text';
 import { EnvironmentSwitch, Panel, RelativeTime, Split } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
 import { Facts, Num } from '../../design/text';
-import { countText } from '../../agents/kill-progress';
 import { AuditLog } from '../audit/audit-log';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
-import { DoneNotice, PartnerState, PLAN_NAMES } from './partner-parts';
+import { PartnerState, PLAN_NAMES } from './partner-parts';
 import { KeysPanel, MembersPanel, UsagePanel, WebhooksPanel } from './partner-panels';
 import { type PartnerDetails, readPartnerDetails } from './read-partner-details';
 import { PARTNERS, partnerPath } from '../paths';
@@ -85,10 +86,10 @@ function PartnerPage({ done, ...shown }: Shown & { done: string | undefined }): 
       title={details.partner.name}
       current={PARTNERS}
       operator={operator}
+      done={doneText(DONE, done)}
       lead={env === 'live' ? 'Live environment' : 'Test environment'}
       aside={<Tools {...shown} />}
     >
-      <DoneNotice texts={DONE} done={done} />
       <Split>
         <div>
           <UsagePanel usage={details.usage} />

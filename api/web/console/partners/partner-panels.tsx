@@ -4,7 +4,7 @@ import type { Env } from '../../../../shared/domain/ids';
 import { KEY_SCOPES } from '../../../../shared/domain/scopes';
 import { HOUR_MS } from '../../../../shared/domain/usage';
 import type { PresentedKey } from '../../../keys/key-schemas';
-import { countText } from '../../agents/kill-progress';
+import { countText } from '../../design/count-text';
 import { type Bar, BarChart } from '../../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime } from '../../design/app-parts';
 import { WebhookState } from '../../webhooks/webhook-state';

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { listPartnersRoute } from '../../../partners/list-partners';
 import type { PresentedPartner } from '../../../partners/present-partner';
-import { countText } from '../../agents/kill-progress';
+import { countText } from '../../design/count-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
 import { ConsoleLayout } from '../console-layout';

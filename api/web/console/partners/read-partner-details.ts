@@ -11,13 +11,12 @@ import { presentPartner, type PresentedPartner } from '../../../partners/present
 import { presentUsage } from '../../../usage/get-usage';
 import { presentWebhook, type webhookSchema } from '../../../webhooks/webhook-schemas';
 import type { PageCall } from '../../http/page';
+import { OPERATOR_READS } from '../operator-reads';
 
 /** Maximum number of members that the page of a partner lists. */
 const MAX_MEMBERS = 20;
 /** Maximum number of audit entries that the page of a partner lists. */
 const MAX_ACTIONS = 8;
-/** Owner of the reads that operators' pages make, for the limit on concurrent long reads. */
-const READER = 'operator';
 
 type Usage = Awaited<ReturnType<typeof presentUsage>>;
 type Webhook = z.input<typeof webhookSchema>;
@@ -53,10 +52,10 @@ export async function readPartnerDetails(
   const [members, webhooks, actions, usage] = await Promise.all([
     pageOfMembers(ctx, doc._id, { limit: MAX_MEMBERS }),
     store.webhooks.ofTenant(tenant),
-    longWork.list(READER, () => pageOfAudit(ctx, tenant, { limit: MAX_ACTIONS, actor: 'OPERATOR' })),
+    longWork.list(OPERATOR_READS, () => pageOfAudit(ctx, tenant, { limit: MAX_ACTIONS, actor: 'OPERATOR' })),
     // Counts the current hour in Redis. The rest of the page works without it.
     longWork
-      .list(READER, () => presentUsage(ctx, tenant, range))
+      .list(OPERATOR_READS, () => presentUsage(ctx, tenant, range))
       .catch((err: unknown) => {
         log.warn({ err, requestId }, 'usage of a partner not read');
         return null;

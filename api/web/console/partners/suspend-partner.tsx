@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { readPartner } from '../../../partners/get-partner';
 import { previewSuspension, type SuspensionPreview } from '../../../partners/preview-suspension';
 import { updatePartnerRoute } from '../../../partners/update-partner';
-import { countText } from '../../agents/kill-progress';
+import { countText } from '../../design/count-text';
 import { DataTable, ENVIRONMENT_NAMES, Panel, Split } from '../../design/app-parts';
 import { confirmationErrors, ConfirmationFields, reasonErrors, ReasonField } from '../../design/confirmation';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';

@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import { OPERATOR_ROLE_NAMES } from '../../../../shared/domain/roles';
 import type { DeadLetterDetail } from '../../../admin/dead-letters';
 import { getDeadLetterRoute } from '../../../admin/get-dead-letter';
+import { countText } from '../../design/count-text';
 import { DataTable, Panel, RelativeTime, Split } from '../../design/app-parts';
 import { Actions, Button, ButtonLink, Form } from '../../design/form';
 import { Facts, Num } from '../../design/text';
@@ -33,7 +34,7 @@ export function LetterFacts({ letter, names }: Pick<LetterProps, 'letter' | 'nam
   return (
     <Facts
       facts={[
-        ['Events', events === null ? 'Not known' : events.toLocaleString('en-GB')],
+        ['Events', events === null ? 'Not known' : countText(events)],
         ['Partner', <Owner letter={letter} names={names} />],
         ['Queue', DEAD_LETTER_QUEUE_NAMES[queue]],
         receivedAt === null ? null : ['Accepted', <RelativeTime at={new Date(receivedAt)} />],

@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import type { PartnerId } from '../../../../shared/domain/ids';
 import type { DeadLetterQueue } from '../../../../shared/queue/queues';
 import type { DeadLetter } from '../../../admin/dead-letters';
+import { countOf } from '../../design/count-text';
 import type { ApiContext } from '../../../context';
 
 /** Where operators see dead letters, and replay or drop them. */
@@ -69,8 +70,6 @@ export async function partnerNamesOf(
   return new Map([...partners].map(([id, { name }]) => [id, name]));
 }
 
-const eventsText = (count: number): string => (count === 1 ? '1 event' : `${count.toLocaleString('en-GB')} events`);
-
 /** Names a partner and its environment. */
 export function Owner({ letter, names }: { letter: DeadLetter; names: PartnerNames }): VNode {
   const { partnerId, env } = letter;
@@ -88,7 +87,7 @@ export function MissingEvents({ letter, names }: { letter: DeadLetter; names: Pa
   if (events === null || partnerId === null) return <>Unreadable job</>;
   return (
     <>
-      {eventsText(events)} of <Owner letter={letter} names={names} />
+      {countOf(events, 'event')} of <Owner letter={letter} names={names} />
     </>
   );
 }

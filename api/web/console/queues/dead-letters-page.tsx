@@ -3,6 +3,7 @@ import { OPERATOR_ROLE_NAMES, type OperatorRight } from '../../../../shared/doma
 import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../../../shared/queue/queues';
 import type { DeadLetter } from '../../../admin/dead-letters';
 import { listDeadLettersRoute } from '../../../admin/list-dead-letters';
+import { countOf } from '../../design/count-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, Segments, type Row } from '../../design/app-parts';
 import { Checkbox } from '../../design/controls';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
@@ -50,16 +51,14 @@ const OPTIONS = [
   ...DEAD_LETTER_QUEUES.map((queue) => [queue, DEAD_LETTER_QUEUE_NAMES[queue]] as const),
 ] as const;
 
-const lettersText = (count: number): string => (count === 1 ? '1 dead letter' : `${count} dead letters`);
-
 /** Reads a number of dead letters from the URL. */
-function countOf(text: string | undefined): number {
+function countIn(text: string | undefined): number {
   return /^\d{1,2}$/.test(text ?? '') ? Math.min(Number(text), MAX_SELECTED) : 0;
 }
 
 /** Says what a form did. Takes only numbers from the URL. */
 function Done({ query }: { query: Fields }): VNode | null {
-  const [count, gone, left] = [countOf(query['count']), countOf(query['gone']), countOf(query['left'])];
+  const [count, gone, left] = [countIn(query['count']), countIn(query['gone']), countIn(query['left'])];
   if (query['done'] === 'dropped') {
     return (
       <Notice>
@@ -72,14 +71,14 @@ function Done({ query }: { query: Fields }): VNode | null {
     <>
       <Notice>
         <p>
-          {count === 0 ? 'No dead letter was queued again.' : `${lettersText(count)} queued again.`}
-          {gone > 0 && ` ${lettersText(gone)} had already been replayed or dropped, or had expired.`}
+          {count === 0 ? 'No dead letter was queued again.' : `${countOf(count, 'dead letter')} queued again.`}
+          {gone > 0 && ` ${countOf(gone, 'dead letter')} had already been replayed or dropped, or had expired.`}
           {count > 0 && ' A job that fails again comes back to this list.'}
         </p>
       </Notice>
       {left > 0 && (
         <Notice kind="warn" title="The queue stopped responding">
-          <p>{lettersText(left)} may not be queued again. Select them again in a moment.</p>
+          <p>{countOf(left, 'dead letter')} may not be queued again. Select them again in a moment.</p>
         </Notice>
       )}
     </>

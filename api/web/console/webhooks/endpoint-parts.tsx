@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { MAX_OPEN_DELIVERIES } from '../../../../shared/domain/webhook';
 import type { EndpointFailure, ListedEndpoint } from '../../../webhooks/list-endpoints';
+import { boundedCountText } from '../../design/count-text';
 import { RelativeTime, State } from '../../design/app-parts';
 
 /** Where operators see webhook endpoints that need attention. */
@@ -71,7 +72,5 @@ export function EndpointState({
 
 /** Returns the number of messages that wait for an endpoint. */
 export function waitingText(waiting: number): string {
-  return waiting >= MAX_OPEN_DELIVERIES
-    ? `${MAX_OPEN_DELIVERIES.toLocaleString('en-GB')} or more`
-    : waiting.toLocaleString('en-GB');
+  return boundedCountText(waiting, MAX_OPEN_DELIVERIES);
 }

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { type ListedEndpoint, pageOfEndpoints } from '../../../webhooks/list-endpoints';
+import { countText } from '../../design/count-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, Segments, Tiles } from '../../design/app-parts';
 import { ConsoleLayout } from '../console-layout';
 import { type ConsoleOperator, consolePage } from '../console-page';
@@ -24,14 +25,13 @@ interface Counts {
 }
 
 function Figures({ counts: { failing, failingLong, disabled } }: { counts: Counts }): VNode {
-  const text = (count: number): string => count.toLocaleString('en-GB');
   return (
     <Tiles
       label="Webhook endpoints of all partners"
       tiles={[
-        { label: 'Failing', figure: text(failing), note: 'The last attempt failed' },
-        { label: 'Failing for 15 minutes', figure: text(failingLong), note: 'Disabled after a day' },
-        { label: 'Disabled', figure: text(disabled), note: 'By MIR, or by the partner' },
+        { label: 'Failing', figure: countText(failing), note: 'The last attempt failed' },
+        { label: 'Failing for 15 minutes', figure: countText(failingLong), note: 'Disabled after a day' },
+        { label: 'Disabled', figure: countText(disabled), note: 'By MIR, or by the partner' },
       ]}
     />
   );

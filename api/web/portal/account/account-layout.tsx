@@ -1,7 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
-import { AppLayout, type NavGroup } from '../../design/app-layout';
-import type { FormError } from '../../design/form';
-import { Notice } from '../../design/text';
+import { AppLayout, type NavGroup, type PageProps } from '../../design/app-layout';
 import type { Account } from './account-page';
 
 const ACCOUNT: NavGroup = {
@@ -13,32 +11,16 @@ const ACCOUNT: NavGroup = {
   ],
 };
 
-interface AccountLayoutProps {
+interface AccountLayoutProps extends PageProps {
   account: Account;
-  title: string;
   /** Path of the page in the navigation that this page belongs to. */
   current: string;
-  lead?: ComponentChildren;
   /** The page's main action, beside the title. */
   action?: ComponentChildren;
-  /** Errors of the page's form. */
-  errors?: readonly FormError[];
-  /** What was just done. */
-  done?: string | undefined;
-  children: ComponentChildren;
 }
 
 /** A page about the account of a member or operator. */
-export function AccountLayout({
-  account: { name, isOperator },
-  title,
-  current,
-  lead,
-  action,
-  errors = [],
-  done,
-  children,
-}: AccountLayoutProps): VNode {
+export function AccountLayout({ account: { name, isOperator }, action, ...page }: AccountLayoutProps): VNode {
   const nav: NavGroup[] = [
     {
       items: [
@@ -51,20 +33,10 @@ export function AccountLayout({
   ];
   return (
     <AppLayout
-      title={title}
+      {...page}
       place={{ name, href: '/portal' }}
       nav={nav}
-      current={current}
-      lead={lead}
-      errors={errors}
       aside={action && <div class="tools">{action}</div>}
-    >
-      {done && (
-        <Notice>
-          <p>{done}</p>
-        </Notice>
-      )}
-      {children}
-    </AppLayout>
+    />
   );
 }

@@ -3,6 +3,7 @@ import { callStaffRoute, type RouteInput } from '../../../http/call-route';
 import { isRecent } from '../../../http/require-caller';
 import type { ParsedRoute } from '../../../http/route';
 import { type Page, type PageResponse, type StaffCall, staffPage } from '../../http/page';
+import { confirmFirst } from '../../staff/confirm-log-in';
 
 /** The account that a page is about. */
 export interface Account {
@@ -25,20 +26,18 @@ interface AccountPage {
   path: string;
   /** The page is for a change that needs a recent log-in. People who logged in earlier confirm their password first. */
   recentLogIn?: true;
-  /** Where a form that was posted too late is filled in again, if not at `path`. */
-  formPath?: string;
   hasLongText?: boolean;
   handle: (call: AccountCall) => Promise<PageResponse> | PageResponse;
 }
 
 /** Declares a page about the account that is logged in. List it in `api/web/portal/account/pages.ts`. */
-export function accountPage({ recentLogIn, handle, formPath, ...page }: AccountPage): Page {
+export function accountPage({ recentLogIn, handle, ...page }: AccountPage): Page {
   return staffPage({
     ...page,
     handle: async (call) => {
       const { ctx, staff, requestId, log, ip } = call;
       if (recentLogIn && !isRecent(staff.confirmedAt.getTime())) {
-        return { redirect: `/portal/confirm?next=${encodeURIComponent(formPath ?? page.path)}` };
+        return confirmFirst(page, call.form);
       }
       const { name, email, hasSecondFactor } = staff;
       const isOperator = (await ctx.store.members.of(OPERATORS, staff.staffId)) !== null;

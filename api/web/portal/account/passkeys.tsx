@@ -164,7 +164,6 @@ function RemovePasskey({
 export const removePasskeyPage = accountPage({
   method: 'GET',
   path: REMOVE,
-  formPath: SECURITY,
   recentLogIn: true,
   handle: async ({ ctx, staff, account, query }) => {
     const passkeys = await ctx.store.passkeys.of(staff.staffId);
@@ -177,7 +176,6 @@ export const removePasskeyPage = accountPage({
 export const removePasskey = accountPage({
   method: 'POST',
   path: REMOVE,
-  formPath: SECURITY,
   recentLogIn: true,
   handle: async ({ call, form }) => {
     await call(deletePasskeyRoute, { params: { id: form['passkey'] ?? '' } });

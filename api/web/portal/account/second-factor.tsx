@@ -183,7 +183,6 @@ export const createSecondFactor = accountPage({
 export const confirmSecondFactor = accountPage({
   method: 'POST',
   path: CONFIRM,
-  formPath: PATH,
   recentLogIn: true,
   handle: async ({ ctx, account, call, form }) => {
     try {

@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import type { PasskeyDoc } from '../../../../shared/store/passkeys';
 import { MAX_PASSKEYS } from '../../../accounts/passkeys';
 import { requestPassword } from '../../../staff/request-password';
+import { doneText } from '../../design/done-text';
 import { DataTable, Empty, Panel, RelativeTime } from '../../design/app-parts';
 import { Button, ButtonLink, Form } from '../../design/form';
 import { usePageFacts } from '../../design/page-facts';
@@ -126,7 +127,7 @@ export const securityPage = accountPage({
   path: PATH,
   handle: async ({ ctx, staff, account, query }) => {
     const passkeys = await ctx.store.passkeys.of(staff.staffId);
-    return { html: <Security account={account} passkeys={passkeys} done={DONE[query['done'] ?? '']} /> };
+    return { html: <Security account={account} passkeys={passkeys} done={doneText(DONE, query['done'])} /> };
   },
 });
 

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import type { StaffSessionDoc } from '../../../../shared/store/staff';
 import { endSession, endSessions } from '../../../staff/end-sessions';
+import { doneText } from '../../design/done-text';
 import { DataTable, Panel, RelativeTime, State } from '../../design/app-parts';
 import { Button, Form } from '../../design/form';
 import { AccountLayout } from './account-layout';
@@ -76,7 +77,7 @@ export const sessionsPage = accountPage({
   path: PATH,
   handle: async ({ ctx, staff, account, query }) => {
     const sessions = await ctx.store.staffSessions.ofStaff(staff.staffId);
-    const done = DONE[query['done'] ?? ''];
+    const done = doneText(DONE, query['done']);
     return { html: <Sessions account={account} sessions={sessions} currentId={staff.sessionId} done={done} /> };
   },
 });

@@ -72,13 +72,9 @@ function NewKey({ member, agent, apiKey }: { member: Member; agent: PresentedAge
   );
 }
 
-/** Returns the path of the form, which the member sees again after confirming the log-in. */
-const formPath = ({ agent = '' }: Fields): string => `${PATH}/key?agent=${encodeURIComponent(agent)}`;
-
 export const replaceAgentKeyPage = memberPage({
   method: 'GET',
   path: `${PATH}/key`,
-  formPath,
   scope: 'agents:manage-all',
   recentLogIn: true,
   handle: async ({ member, call, query }) => {
@@ -91,7 +87,6 @@ export const replaceAgentKeyPage = memberPage({
 export const replaceAgentKey = memberPage({
   method: 'POST',
   path: `${PATH}/key`,
-  formPath,
   scope: 'agents:manage-all',
   recentLogIn: true,
   handle: async ({ member, call, form }) => {

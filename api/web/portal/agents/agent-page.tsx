@@ -10,9 +10,11 @@ import type { TreeNode } from '../../../agents/walk-tree';
 import { listAuditRoute } from '../../../audit/list-audit';
 import type { PresentedEntry } from '../../../audit/present-entry';
 import { listEventsRoute } from '../../../events/list-events';
+import { countText } from '../../design/count-text';
+import { doneText } from '../../design/done-text';
 import { Empty, Panel, RelativeTime, Split } from '../../design/app-parts';
 import { Actions, ButtonLink } from '../../design/form';
-import { Facts, Notice } from '../../design/text';
+import { Facts } from '../../design/text';
 import { AgentChanges, AgentEvents, type Newest, type PresentedEvent } from './agent-history';
 import { AgentState } from '../../agents/agent-table';
 import { agentHref, type AgentPage, AgentTree, rowsHref } from './agent-tree';
@@ -166,7 +168,7 @@ function Rights({ agent }: { agent: PresentedAgent }): VNode {
             'Limit',
             rateLimitPerMinute === null
               ? 'Those of the agents above and of your organization'
-              : `${rateLimitPerMinute.toLocaleString('en-GB')} events and requests a minute, with the agents below`,
+              : `${countText(rateLimitPerMinute)} events and requests a minute, with the agents below`,
           ],
         ]}
       />
@@ -223,6 +225,7 @@ function AgentView({ member, shown, done }: { member: Member; shown: Shown; done
       member={member}
       title={name}
       path={PATH}
+      done={done}
       lead={<Ancestors base={base} ancestry={ancestry} />}
       action={
         mayManage && (
@@ -232,11 +235,6 @@ function AgentView({ member, shown, done }: { member: Member; shown: Shown; done
         )
       }
     >
-      {done !== undefined && (
-        <Notice>
-          <p>{done}</p>
-        </Notice>
-      )}
       {mayManage && CHANGEABLE.has(status) && <ManageActions base={base} agent={agent} />}
       <Split>
         <State agent={agent} />
@@ -268,7 +266,7 @@ export const agentPage = memberPage({
   scope: 'agents:read',
   urgent: true,
   handle: async (page) => {
-    const done = DONE[page.query['done'] ?? ''];
+    const done = doneText(DONE, page.query['done']);
     return { html: <AgentView member={page.member} shown={await read(page)} done={done} /> };
   },
 });

@@ -6,8 +6,8 @@ import { getLineageRoute } from '../../../agents/get-lineage';
 import type { PresentedAgent } from '../../../agents/present-agent';
 import type { TreeNode } from '../../../agents/walk-tree';
 import { PublicError } from '../../../http/public-error';
-import { isRecent } from '../../../http/require-caller';
 import type { PresentedMember } from '../../../members/member-schemas';
+import { countText } from '../../design/count-text';
 import { Panel, RelativeTime } from '../../design/app-parts';
 import { Facts } from '../../design/text';
 import { AgentState } from '../../agents/agent-table';
@@ -26,8 +26,6 @@ export interface Approval {
   askedBy: string;
   /** The member asked for the agent, so another person must approve it. */
   isOwnRequest: boolean;
-  /** The log-in is recent enough to approve. */
-  isConfirmed: boolean;
   /** Other members who can approve it. */
   approvers: readonly PresentedMember[];
 }
@@ -52,7 +50,6 @@ export async function approvalOf(page: MemberCall, approvalId: string): Promise<
     above: lineage.ancestry.slice(0, -1),
     askedBy: names.get(createdBy ?? '') ?? 'Unknown',
     isOwnRequest: requestedBy.some((id) => id === member.memberId || id === staff.staffId),
-    isConfirmed: isRecent(staff.confirmedAt.getTime()),
     approvers: members.filter(
       ({ memberId, role }) => memberId !== member.memberId && ROLE_SCOPES[role].includes('agents:approve'),
     ),
@@ -98,9 +95,7 @@ export function RequestFacts({ member: { base }, approval }: { member: Member; a
             ['Event types', agent.allowedEventTypes.join(', ') || 'None'],
             [
               'Requests and events',
-              rateLimitPerMinute === null
-                ? 'No limit of its own'
-                : `${rateLimitPerMinute.toLocaleString('en-GB')} per minute`,
+              rateLimitPerMinute === null ? 'No limit of its own' : `${countText(rateLimitPerMinute)} per minute`,
             ],
             ['Expires', effectiveExpiresAt === null ? 'Never' : <RelativeTime at={new Date(effectiveExpiresAt)} />],
             [

@@ -4,8 +4,8 @@ import type { pendingAgentSchema } from '../../../agents/present-agent';
 import { listApprovalsRoute } from '../../../agents/list-approvals';
 import { listAuditRoute } from '../../../audit/list-audit';
 import type { PresentedEntry } from '../../../audit/present-entry';
+import { doneText } from '../../design/done-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, State } from '../../design/app-parts';
-import { Notice } from '../../design/text';
 import { TYPE_WORDS } from './agent-words';
 import { type Member, type MemberCall, memberPage } from '../member-page';
 import { namesOf } from '../names';
@@ -114,19 +114,14 @@ interface ApprovalsProps {
 }
 
 function Approvals({ member, pending, decided, names, done }: ApprovalsProps): VNode {
-  const text = DONE[done ?? ''];
   return (
     <PortalLayout
       member={member}
       title="Approvals"
       path={PATH}
+      done={doneText(DONE, done)}
       lead="Agents that get a key only after a second person has approved them."
     >
-      {text !== undefined && (
-        <Notice>
-          <p>{text}</p>
-        </Notice>
-      )}
       <Panel title="Awaiting a decision" flush>
         {pending.data.length === 0 ? (
           <Empty title="Nothing to decide">

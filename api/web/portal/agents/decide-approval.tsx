@@ -12,7 +12,8 @@ import { Notice, Secret } from '../../design/text';
 import { errorsOf } from '../../http/form-errors';
 import type { Fields } from '../../http/page';
 import { type Approval, approvalOf, RequestFacts } from './approval-request';
-import { confirmFirst, type Member, memberPage } from '../member-page';
+import { confirmFirst } from '../../staff/confirm-log-in';
+import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/approvals';
@@ -28,8 +29,6 @@ const OBSTACLES = new Set<ProblemCode>([
   'AGENT_REVOKED',
   'AGENT_STATE',
 ]);
-
-const viewPath = (approvalId: string): string => `${PATH}/view?approval=${encodeURIComponent(approvalId)}`;
 
 /** Says who else can approve the agent. */
 function Approvers({ member, approvers }: { member: Member } & Pick<Approval, 'approvers'>): VNode {
@@ -54,7 +53,7 @@ function Decision({
   form: Fields;
   errors: readonly FormError[];
 }): VNode {
-  const { approvalId, isOwnRequest, isConfirmed, approvers } = approval;
+  const { approvalId, isOwnRequest, approvers } = approval;
   if (!member.scopes.includes('agents:approve')) {
     return (
       <Panel title="Decision">
@@ -76,15 +75,10 @@ function Decision({
       <Form action={`${member.base}${PATH}/decide`} hidden={{ approval: approvalId }}>
         <ReasonField form={form} hint="For the audit log. Required to reject." optional errors={errors} />
         <Actions>
-          {!isOwnRequest && isConfirmed && (
+          {!isOwnRequest && (
             <Button name="action" value="approve">
               Approve and show the key
             </Button>
-          )}
-          {!isOwnRequest && !isConfirmed && (
-            <ButtonLink href={confirmFirst(member, viewPath(approvalId)).redirect}>
-              Confirm your password to approve
-            </ButtonLink>
           )}
           <Button kind="plain" name="action" value="reject">
             Reject permanently
@@ -181,7 +175,8 @@ export const decideApproval = memberPage({
     const errors: FormError[] = [];
     try {
       if (form['action'] === 'approve') {
-        if (!isRecent(staff.confirmedAt.getTime())) return confirmFirst(member, viewPath(id));
+        if (!isRecent(staff.confirmedAt.getTime()))
+          return confirmFirst({ method: 'POST', path: `${member.base}${PATH}/decide` }, form);
         const agent = await call<PresentedAgent & { apiKey: string }>(approveAgentRoute, input);
         const decided = { ...member, pendingApprovals: Math.max(0, member.pendingApprovals - 1) };
         return { html: <Approved member={decided} agent={agent} /> };

@@ -10,7 +10,8 @@ import type { PresentedCascade } from '../../../agents/present-cascade';
 import { revokeDescendantsRoute } from '../../../agents/revoke-descendants';
 import { suspendAgentRoute } from '../../../agents/suspend-agent';
 import { AffectedAgents } from '../../agents/affected-agents';
-import { agentsText, isFinal, KillProgress } from '../../agents/kill-progress';
+import { isFinal, KillProgress } from '../../agents/kill-progress';
+import { countOf } from '../../design/count-text';
 import { confirmationErrors, ConfirmationFields } from '../../design/confirmation';
 import { Panel } from '../../design/app-parts';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
@@ -82,7 +83,7 @@ function StopForm({
           />
           <Actions>
             <Button kind="danger" name="action" value="revoke">
-              {preview ? `Revoke ${agentsText(preview.affected)}` : 'Revoke all'}
+              {preview ? `Revoke ${countOf(preview.affected, 'agent')}` : 'Revoke all'}
             </Button>
             <Button kind="plain" name="action" value="suspend">
               Suspend instead

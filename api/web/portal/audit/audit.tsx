@@ -2,10 +2,12 @@ import type { VNode } from 'preact';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { listAuditRoute } from '../../../audit/list-audit';
 import { ACTOR_KINDS, type PresentedEntry } from '../../../audit/present-entry';
+import { countOf, countText } from '../../design/count-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../../design/app-parts';
 import { Field, Select } from '../../design/controls';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import type { Fields } from '../../http/page';
+import { endOfDay, isDayOrEmpty, isMirIdOrEmpty, MAX_FILTER_ID_LENGTH } from '../../audit/audit-filters';
 import { changedValues } from '../../audit/audit-values';
 import { actionText, ACTOR_WORDS, actorText, PARTNER_ACTIONS } from '../../audit/audit-words';
 import { type Member, memberPage } from '../member-page';
@@ -15,10 +17,6 @@ import { PortalLayout } from '../portal-layout';
 const PATH = '/audit';
 /** Entries on a page. */
 const PAGE_SIZE = 25;
-const DAY_MS = 86_400_000;
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-/** IDs that MIR made. The address must never contain an ID of a user. */
-const MIR_ID = /^[a-z]{2,4}_\w{1,100}(?:\.\w{1,40})?$/;
 
 interface Entries {
   data: readonly PresentedEntry[];
@@ -43,7 +41,7 @@ function Changes({ entry }: { entry: PresentedEntry }): VNode {
   const { reason, requestId, cascadeId, seq } = entry;
   return (
     <details class="entry">
-      <summary>{facts.length === 0 ? 'Details' : facts.length === 1 ? '1 value' : `${facts.length} values`}</summary>
+      <summary>{facts.length === 0 ? 'Details' : countOf(facts.length, 'value')}</summary>
       <ul>
         {facts.map(({ name, before, after }) => (
           <li key={name}>
@@ -60,7 +58,7 @@ function Changes({ entry }: { entry: PresentedEntry }): VNode {
         <li>
           Request: <code>{requestId}</code>
         </li>
-        <li>{seq === null ? 'Not sealed yet' : `Entry ${seq.toLocaleString('en-GB')} of the log`}</li>
+        <li>{seq === null ? 'Not sealed yet' : `Entry ${countText(seq)} of the log`}</li>
       </ul>
     </details>
   );
@@ -110,7 +108,7 @@ function Filters({ base, form, errors }: { base: string; form: Fields; errors: r
               ...ACTOR_KINDS.map((value) => ({ value, text: ACTOR_WORDS[value] })),
             ]}
           />
-          <Field {...fieldOf('target')} label="MIR ID" optional autocomplete="off" maxLength={120} />
+          <Field {...fieldOf('target')} label="MIR ID" optional autocomplete="off" maxLength={MAX_FILTER_ID_LENGTH} />
           <Field {...fieldOf('from')} label="From (UTC)" type="date" optional />
           <Field {...fieldOf('to')} label="Through (UTC)" type="date" optional />
           <Button kind="plain">Show</Button>
@@ -185,13 +183,12 @@ function Audit({
 /** Returns what is wrong with the filters. */
 function problemsOf(fields: Fields): FormError[] {
   const valueOf = (name: string): string => (fields[name] ?? '').trim();
-  const isDay = (text: string): boolean => text === '' || (DAY.test(text) && !Number.isNaN(Date.parse(text)));
   return [
-    ...(valueOf('target') === '' || MIR_ID.test(valueOf('target'))
+    ...(isMirIdOrEmpty(valueOf('target'))
       ? []
       : [{ field: 'target', message: 'Enter an ID that MIR made, such as agt_live_… or key_…' }]),
     ...(['from', 'to'] as const)
-      .filter((name) => !isDay(valueOf(name)))
+      .filter((name) => !isDayOrEmpty(valueOf(name)))
       .map((field) => ({ field, message: 'Enter a day as YYYY-MM-DD.' })),
   ];
 }
@@ -203,7 +200,7 @@ function filterOf({ action, actor, target, from, to }: Fields): Record<string, s
     ...(actor && { actor }),
     ...(target && { target }),
     ...(from && { from: `${from}T00:00:00Z` }),
-    ...(to && { to: new Date(Date.parse(to) + DAY_MS).toISOString() }),
+    ...(to && { to: endOfDay(to) }),
   };
 }
 

@@ -1,5 +1,7 @@
 import type { VNode } from 'preact';
 import { type PresentedVerdict, verifyAuditRoute } from '../../../audit/verify-audit';
+import { BREAK_WORDS } from '../../audit/chain-breaks';
+import { countText } from '../../design/count-text';
 import { Panel, State } from '../../design/app-parts';
 import { Actions, ButtonLink } from '../../design/form';
 import { Facts, Notice } from '../../design/text';
@@ -8,17 +10,6 @@ import { PortalLayout } from '../portal-layout';
 
 const PATH = '/audit';
 
-type Broken = Extract<PresentedVerdict, { intact: false }>['firstBroken'];
-
-const REASONS: Record<Broken['reason'], string> = {
-  ENTRY_CHANGED: 'Its content does not match its hash: someone changed it after it was sealed.',
-  ENTRY_MISSING: 'It is missing: someone deleted it.',
-  ENTRY_INSERTED: 'It was inserted where another entry belongs.',
-  LINK_BROKEN: 'It does not continue the entry before it.',
-  HEAD_CHANGED: 'The end of the log does not match what MIR recorded: entries were removed or replaced.',
-};
-
-const countText = (count: number): string => count.toLocaleString('en-GB');
 const timeText = (at: string): string => `${at.slice(0, 19).replace('T', ' ')} UTC`;
 
 function Intact({ verdict, base }: { verdict: Extract<PresentedVerdict, { intact: true }>; base: string }): VNode {
@@ -74,7 +65,7 @@ function Verdict({
         <Intact verdict={verdict} base={member.base} />
       ) : (
         <Notice kind="warn" title={`The first problem is at entry ${countText(verdict.firstBroken.seq)}`}>
-          <p>{REASONS[verdict.firstBroken.reason]}</p>
+          <p>{BREAK_WORDS[verdict.firstBroken.reason]}</p>
           {verdict.firstBroken.auditId !== null && (
             <p>
               Entry ID: <code>{verdict.firstBroken.auditId}</code>

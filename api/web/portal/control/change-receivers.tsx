@@ -183,14 +183,11 @@ async function receiverOf(page: MemberCall, id: string | undefined): Promise<Rec
   return receiver;
 }
 
-const formPath = ({ receiver = '' }: Fields): string => `${PATH}/delete?receiver=${encodeURIComponent(receiver)}`;
-
 export const deleteReceiverPage = memberPage({
   method: 'GET',
   path: `${PATH}/delete`,
   scope: 'agents:manage-all',
   recentLogIn: true,
-  formPath,
   handle: async (page) => ({
     html: <DeleteReceiver member={page.member} receiver={await receiverOf(page, page.query['receiver'])} />,
   }),
@@ -201,7 +198,6 @@ export const deleteReceiver = memberPage({
   path: `${PATH}/delete`,
   scope: 'agents:manage-all',
   recentLogIn: true,
-  formPath,
   handle: async (page) => {
     const { member, call, form } = page;
     const receiver = await receiverOf(page, form['receiver']);

@@ -10,7 +10,7 @@ import type { PresentedEntry } from '../../../audit/present-entry';
 import type { PresentedMember } from '../../../members/member-schemas';
 import { getOwnPartnerRoute } from '../../../partners/get-own-partner';
 import type { partnerSchema } from '../../../partners/present-partner';
-import { agentsText, countText } from '../../agents/kill-progress';
+import { countOf, countText } from '../../design/count-text';
 import { Panel, RelativeTime } from '../../design/app-parts';
 import { Facts } from '../../design/text';
 import { type Member, type MemberCall, memberPage } from '../member-page';
@@ -139,7 +139,7 @@ function Approval({
         ],
         ['Not', 'The member or key that asked for the agent'],
         member.pendingApprovals > 0
-          ? ['Waiting now', <a href={`${member.base}/approvals`}>{agentsText(member.pendingApprovals)}</a>]
+          ? ['Waiting now', <a href={`${member.base}/approvals`}>{countOf(member.pendingApprovals, 'agent')}</a>]
           : null,
       ]}
     />
@@ -185,7 +185,7 @@ function killText(kill: PresentedCascade): VNode {
   return (
     <>
       <RelativeTime at={new Date(kill.createdAt)} />
-      {`, ${agentsText(count)}`}
+      {`, ${countOf(count, 'agent')}`}
       {tookMs !== null && `, in force after ${countText(Math.max(tookMs, 1))} ms`}
     </>
   );

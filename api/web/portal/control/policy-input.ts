@@ -14,9 +14,10 @@ import {
 } from '../../../../shared/domain/agent-lifetime';
 import { MAX_AGENTS } from '../../../agents/policy-schema';
 import type { Fields } from '../../http/page';
+import { countText } from '../../design/count-text';
 import { durationText, readDuration } from '../duration';
 
-const numberUpTo = (max: number): string => `must be a whole number from 1 to ${max.toLocaleString('en-GB')}.`;
+const numberUpTo = (max: number): string => `must be a whole number from 1 to ${countText(max)}.`;
 const timeBetween = (min: number, max: number): string =>
   `must be from ${durationText(min)} to ${durationText(max)}, such as 12 hours or 90 days.`;
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { type Preset, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
 import { canonicalJson } from '../../../../shared/domain/canonical-json';
+import { countText } from '../../design/count-text';
 import { durationText } from '../duration';
 
 const REVISION_DIGITS = 16;
@@ -32,8 +33,6 @@ export const MEANINGS = {
   maxLifetimeSeconds: 'The longest lifetime of new agents, and the one that they get if they name none.',
   maxIdleSeconds: 'New agents expire at the latest after this time without a request.',
 } as const;
-
-const countText = (count: number): string => count.toLocaleString('en-GB');
 
 /** Returns a rule's label without the preset that it is about. */
 export const LABELS: Record<RuleName, string> = {

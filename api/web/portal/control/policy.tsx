@@ -6,7 +6,6 @@ import { listAuditRoute } from '../../../audit/list-audit';
 import type { PresentedEntry } from '../../../audit/present-entry';
 import { DataTable, Empty, Panel, RelativeTime } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
-import { Notice } from '../../design/text';
 import { presetText } from '../agents/agent-words';
 import { type Member, memberPage } from '../member-page';
 import { changesBetween, MEANINGS, type PolicyRule, rulesOf } from './policy-rules';
@@ -104,16 +103,12 @@ function Policy({
   return (
     <PortalLayout
       member={member}
+      done={isSaved ? 'The policy is saved. It applies to every spawn and approval from now on.' : undefined}
       title="Policy"
       path={PATH}
       lead="Rules for all agents in this environment. Stricter rules apply to new agents, approvals and later changes, not to agents that exist already."
       action={mayChange && <ButtonLink href={`${member.base}${PATH}/edit`}>Change the policy</ButtonLink>}
     >
-      {isSaved && (
-        <Notice>
-          <p>The policy is saved. It applies to every spawn and approval from now on.</p>
-        </Notice>
-      )}
       {!policy.spawnEnabled && <p class="caution">Agents cannot create agents here. Registering agents works.</p>}
       <Panel title="Creating agents" flush>
         <RuleTable caption="Creating agents" rules={creating} />

@@ -5,7 +5,7 @@ import { listReceiversRoute } from '../../../receivers/list-receivers';
 import type { receiverSchema } from '../../../receivers/receiver-schemas';
 import { DataTable, Empty, Panel, RelativeTime, State } from '../../design/app-parts';
 import { ButtonLink } from '../../design/form';
-import { Facts, Notice } from '../../design/text';
+import { Facts } from '../../design/text';
 import { type Member, type MemberCall, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 
@@ -88,16 +88,12 @@ function Receivers({
   return (
     <PortalLayout
       member={member}
+      done={isDeleted ? 'The receiver is deleted. MIR sends it nothing anymore.' : undefined}
       title="Receivers"
       path={PATH}
       lead="Systems outside MIR that let your agents in. MIR tells them at once when you stop, suspend or reactivate an agent."
       action={mayAdd && <ButtonLink href={`${base}/new`}>Add a receiver</ButtonLink>}
     >
-      {isDeleted && (
-        <Notice>
-          <p>The receiver is deleted. MIR sends it nothing anymore.</p>
-        </Notice>
-      )}
       <Panel flush>
         {receivers.length === 0 ? (
           <Empty title="No receivers in this environment">

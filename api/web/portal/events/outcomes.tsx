@@ -84,8 +84,6 @@ export function ReceiptState({ status }: Pick<ListedReceipt, 'status'>): VNode {
   return <State kind={kind}>{text}</State>;
 }
 
-export const numberText = (value: number): string => value.toLocaleString('en-GB');
-
 /** The number of events with each outcome, without outcomes that no event has. */
 export function countsOf(receipt: ListedReceipt): { outcome: Outcome; count: number }[] {
   const { persisted, duplicates, conflicts, failed, erased } = receipt;

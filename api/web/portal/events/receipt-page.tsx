@@ -4,21 +4,14 @@ import { MirError } from '../../../../shared/errors';
 import { getReceiptRoute } from '../../../events/get-receipt';
 import { listEventsRoute } from '../../../events/list-events';
 import { listRejectedEventsRoute } from '../../../events/list-rejected-events';
+import { countOf, countText } from '../../design/count-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../../design/app-parts';
 import { Facts, Notice } from '../../design/text';
 import { RECEIPT_CODES } from '../../guide/field-codes';
 import { type Events, EventTable, type Rejections, RejectionTable } from './event-parts';
 import { hrefOf } from '../href';
 import { type Member, type MemberCall, memberPage } from '../member-page';
-import {
-  countsOf,
-  numberText,
-  OUTCOMES,
-  OutcomeState,
-  type PresentedReceipt,
-  RECEIPT_STATES,
-  ReceiptState,
-} from './outcomes';
+import { countsOf, OUTCOMES, OutcomeState, type PresentedReceipt, RECEIPT_STATES, ReceiptState } from './outcomes';
 import { PortalLayout } from '../portal-layout';
 import { FindReceipt } from './receipts';
 
@@ -66,7 +59,7 @@ function Items({ base, items }: { base: string; items: readonly Item[] }): VNode
           return {
             key: String(index),
             cells: [
-              numberText(index),
+              countText(index),
               <OutcomeState outcome={outcome} />,
               isStored ? <a href={hrefOf(`${base}/events/view`, { event: eventId })}>Open</a> : 'None',
               whatToDo(item),
@@ -76,7 +69,7 @@ function Items({ base, items }: { base: string; items: readonly Item[] }): VNode
       />
       {items.length > shown.length && (
         <p class="next-page">
-          The first {numberText(shown.length)} of {numberText(items.length)}. The API returns all of them.
+          The first {countText(shown.length)} of {countText(items.length)}. The API returns all of them.
         </p>
       )}
     </Panel>
@@ -103,7 +96,7 @@ function ReceiptView({
           facts={[
             ['State', <ReceiptState status={status} />],
             ['What to do', todo],
-            ['Accepted', accepted === 1 ? '1 event' : `${numberText(accepted)} events`],
+            ['Accepted', countOf(accepted, 'event')],
             ['Received', <RelativeTime at={new Date(receivedAt)} />],
             ['Final', settledAt === null ? 'Not yet' : <RelativeTime at={new Date(settledAt)} />],
             ['Receipt ID', <code>{receiptId}</code>],
@@ -124,7 +117,7 @@ function ReceiptView({
               key: outcome,
               cells: [
                 <OutcomeState outcome={outcome} />,
-                numberText(count),
+                countText(count),
                 OUTCOMES[outcome].meaning,
                 OUTCOMES[outcome].todo,
               ],

@@ -1,12 +1,13 @@
 import type { VNode } from 'preact';
 import { RECEIPT_RETENTION_DAYS } from '../../../../shared/domain/receipt';
 import { listReceiptsRoute } from '../../../events/list-receipts';
+import { countText } from '../../design/count-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime } from '../../design/app-parts';
 import { Field } from '../../design/controls';
 import { Button, SearchForm } from '../../design/form';
 import { hrefOf } from '../href';
 import { type Member, memberPage } from '../member-page';
-import { type ListedReceipt, numberText, ReceiptState } from './outcomes';
+import { type ListedReceipt, ReceiptState } from './outcomes';
 import { PortalLayout } from '../portal-layout';
 
 const PATH = '/receipts';
@@ -38,7 +39,7 @@ export function ReceiptTable({ base, receipts }: { base: string; receipts: reado
             <RelativeTime at={new Date(receivedAt)} />
           </a>,
           <ReceiptState status={status} />,
-          ...[accepted, persisted, duplicates, conflicts, failed].map(numberText),
+          ...[accepted, persisted, duplicates, conflicts, failed].map(countText),
         ],
       }))}
     />

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { REJECTED_EVENTS_RETENTION_DAYS } from '../../../../shared/domain/rejected-event';
 import { listRejectedEventsRoute } from '../../../events/list-rejected-events';
+import { countText } from '../../design/count-text';
 import { Empty, NextPage, Panel } from '../../design/app-parts';
 import { Field } from '../../design/controls';
 import { Actions, Button, ButtonLink, type FormError, SearchForm } from '../../design/form';
@@ -100,7 +101,7 @@ function RejectionList({
       )}
       {omitted > 0 && (
         <p class="quiet">
-          {omitted.toLocaleString('en-GB')} further problems were not recorded, because there were too many at once.
+          {countText(omitted)} further problems were not recorded, because there were too many at once.
         </p>
       )}
     </PortalLayout>

@@ -204,7 +204,6 @@ function RotatedKey({ member, rotated }: { member: Member; rotated: PresentedKey
 export const rotateKeyPage = memberPage({
   method: 'GET',
   path: `${PATH}/rotate`,
-  formPath: PATH,
   scope: 'keys:manage',
   recentLogIn: true,
   handle: async ({ member, call, query }) => {
@@ -216,7 +215,6 @@ export const rotateKeyPage = memberPage({
 export const rotateKey = memberPage({
   method: 'POST',
   path: `${PATH}/rotate`,
-  formPath: PATH,
   scope: 'keys:manage',
   recentLogIn: true,
   handle: async ({ member, call, form }) => {

@@ -8,7 +8,7 @@ import { ReasonField } from '../../design/confirmation';
 import { Checkbox } from '../../design/controls';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
 import { type SortableColumn, sortTable } from '../../design/sort-table';
-import { Facts, Notice } from '../../design/text';
+import { Facts } from '../../design/text';
 import type { Fields } from '../../http/page';
 import { errorsOf } from '../../http/form-errors';
 import { hrefOf } from '../href';
@@ -52,14 +52,10 @@ function KeyList({ member, keys, query }: { member: Member; keys: Keys; query: F
       member={member}
       title="API keys"
       path={PATH}
+      done={query['done'] === 'revoked' ? 'The key is revoked. Requests with it are rejected.' : undefined}
       lead="Your code presents a key with each request. A key works in one environment."
       action={mayManage && <ButtonLink href={`${member.base}/keys/new`}>Create an API key</ButtonLink>}
     >
-      {query['done'] === 'revoked' && (
-        <Notice>
-          <p>The key is revoked. Requests with it are rejected.</p>
-        </Notice>
-      )}
       <Panel flush>
         {keys.length === 0 ? (
           <Empty title="No API keys in this environment">

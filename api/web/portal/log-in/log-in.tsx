@@ -6,6 +6,7 @@ import { logInStaff } from '../../../staff/log-in';
 import { emailErrors, emailOf } from '../../auth/form-fields';
 import { ProviderSection } from '../../auth/log-in-by-provider';
 import { Field } from '../../design/controls';
+import { doneText } from '../../design/done-text';
 import { Actions, Button, ButtonLink, ErrorSummary, Form, type FormError, titleWith } from '../../design/form';
 import { Layout } from '../../design/layout';
 import { PasskeyScript } from '../../design/passkey-form';
@@ -96,7 +97,7 @@ export const portalLogInPage = page({
   scripts: true,
   handle: ({ staff, query }) => {
     if (staff) return { redirect: PORTAL };
-    const done = Object.hasOwn(DONE, query['done'] ?? '') ? DONE[query['done']!] : undefined;
+    const done = doneText(DONE, query['done']);
     return { html: <LogIn done={done} /> };
   },
 });

@@ -109,7 +109,6 @@ function CreatedRequest({ member, user, created }: { member: Member; user: strin
 export const connectUserPage = memberPage({
   method: 'POST',
   path: `${PATH}/connect`,
-  formPath: PATH,
   scope: 'links:write',
   handle: ({ member, form }) => {
     const user = form['userExternalId'] ?? '';
@@ -123,7 +122,6 @@ const nameOf = ({ path }: { path: string }): string => (path === 'userExternalId
 export const connectUser = memberPage({
   method: 'POST',
   path: `${PATH}/connect/create`,
-  formPath: PATH,
   scope: 'links:write',
   handle: async ({ member, call, form }) => {
     const user = form['userExternalId'] ?? '';

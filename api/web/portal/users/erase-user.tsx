@@ -6,6 +6,7 @@ import type { UserDoc } from '../../../../shared/store/users';
 import { eraseUserRoute } from '../../../users/erase-user';
 import { getErasureRoute } from '../../../users/get-erasure';
 import type { erasureSchema } from '../../../users/present-erasure';
+import { countOf, countText } from '../../design/count-text';
 import { Panel, RelativeTime, Split, State } from '../../design/app-parts';
 import { Field } from '../../design/controls';
 import { Actions, Button, ButtonLink, Form, type FormError } from '../../design/form';
@@ -13,7 +14,6 @@ import { Facts, Marks } from '../../design/text';
 import { parseFields } from '../../http/form-errors';
 import { hrefOf } from '../href';
 import { type Member, type MemberCall, memberPage } from '../member-page';
-import { numberText } from '../events/outcomes';
 import { PortalLayout } from '../portal-layout';
 import { FindUser, USER_MESSAGES } from './users';
 
@@ -58,14 +58,13 @@ export const eraseUserPage = memberPage({
 
 function Preview({ stored }: { stored: Stored }): VNode {
   const events = stored?.eventCount ?? 0;
-  const eventsText = events === 1 ? '1 event' : `${numberText(events)} events`;
   const { firstEventAt, lastEventAt } = stored ?? {};
   return (
     <Split>
       <Panel title="What is deleted">
         <Facts
           facts={[
-            ['Stored', events === 0 ? 'No events' : eventsText],
+            ['Stored', events === 0 ? 'No events' : countOf(events, 'event')],
             firstEventAt ? ['First event', <RelativeTime at={firstEventAt} />] : null,
             lastEventAt ? ['Last event', <RelativeTime at={lastEventAt} />] : null,
             ['In the queue', 'Events that are still queued get the outcome “Erased”'],
@@ -154,7 +153,6 @@ export const previewErasure = memberPage({
 export const eraseUser = memberPage({
   method: 'POST',
   path: `${PATH}/erase/order`,
-  formPath: `${PATH}/erase`,
   scope: 'users:erase',
   recentLogIn: true,
   handle: async (page) => {
@@ -194,7 +192,7 @@ function ErasureView({ member, erasure }: { member: Member; erasure: Erasure }):
           facts={[
             ['State', isDone ? <State kind="active">Deleted</State> : <State kind="pending">Being deleted</State>],
             ['Events up to', <RelativeTime at={new Date(erasedAt)} />],
-            ['Events deleted', numberText(eventsErased)],
+            ['Events deleted', countText(eventsErased)],
             ['Completed', settledAt === null ? 'Not yet' : <RelativeTime at={new Date(settledAt)} />],
             ['Erasure ID', <code>{receiptId}</code>],
           ]}

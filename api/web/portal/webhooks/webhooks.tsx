@@ -7,9 +7,10 @@ import { listWebhooksRoute } from '../../../webhooks/list-webhooks';
 import { resendDeliveryRoute } from '../../../webhooks/resend-delivery';
 import { testWebhookRoute } from '../../../webhooks/test-webhook';
 import type { PresentedWebhook } from '../../../webhooks/webhook-schemas';
+import { doneText } from '../../design/done-text';
 import { DataTable, Empty, NextPage, Panel, RelativeTime, State } from '../../design/app-parts';
 import { Actions, Button, ButtonLink, Form } from '../../design/form';
-import { Facts, Notice } from '../../design/text';
+import { Facts } from '../../design/text';
 import { type Member, memberPage } from '../member-page';
 import { PortalLayout } from '../portal-layout';
 import { WebhookState } from '../../webhooks/webhook-state';
@@ -35,15 +36,6 @@ const DELIVERY_STATES = {
   SKIPPED: { kind: 'suspended', text: 'Not sent' },
 } as const;
 
-function Done({ done }: { done: string | undefined }): VNode | null {
-  const text = DONE[done ?? ''];
-  return text === undefined ? null : (
-    <Notice>
-      <p>{text}</p>
-    </Notice>
-  );
-}
-
 function Webhooks({
   member,
   webhooks,
@@ -60,10 +52,10 @@ function Webhooks({
       member={member}
       title="Webhooks"
       path={PATH}
+      done={doneText(DONE, done)}
       lead="Addresses of your servers to which MIR sends signed messages, such as when a user links their account."
       action={mayManage && <ButtonLink href={`${base}/new`}>Add an endpoint</ButtonLink>}
     >
-      <Done done={done} />
       <Panel flush>
         {webhooks.length === 0 ? (
           <Empty title="No endpoints in this environment">
@@ -127,8 +119,7 @@ function WebhookView({
   const hidden = { webhook: webhook.webhookId };
   const mayManage = member.scopes.includes('webhooks:manage');
   return (
-    <PortalLayout member={member} title={new URL(webhook.url).host} path={PATH}>
-      <Done done={done} />
+    <PortalLayout member={member} title={new URL(webhook.url).host} path={PATH} done={doneText(DONE, done)}>
       <Panel>
         <Facts
           facts={[

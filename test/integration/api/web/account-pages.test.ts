@@ -232,12 +232,15 @@ describe('sensitive changes', () => {
     },
   );
 
-  it('are not made by a form that was posted too late', async () => {
+  it('are made by a form that was posted too late only after the confirmation', async () => {
     const { browser, staffId } = await loggedIn();
     const form = await browser.get(`${ACCOUNT}/second-factor`);
     await ageLogIn(staffId);
-    expect((await browser.submit(form, { password: PASSWORD })).path).toContain('/portal/confirm');
+    const confirm = await browser.submit(form, { password: PASSWORD });
+    expect([confirm.status, confirm.root.querySelector('h1')!.text]).toEqual([403, 'Confirm that it’s you']);
+    expect(confirm.html).not.toContain(PASSWORD);
     expect(await mir.ctx.store.staffSecondFactors.model.countDocuments({ userId: staffId })).toBe(0);
+    expect((await browser.submit(confirm, { password: PASSWORD })).text).toContain('Connect your app');
   });
 });
 

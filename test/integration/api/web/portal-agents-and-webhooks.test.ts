@@ -5,6 +5,7 @@ import { growTree } from '../../../support/grow-tree';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
 import { startHarnessForPeople } from '../../../support/people';
+import { insertEndpoint } from '../../../support/records';
 import { baseOf, type LoggedIn, logInMember, waitForPage } from '../../../support/portal-session';
 import { waitUntil } from '../../../support/wait-until';
 import { changesOf } from '../../../support/webhook-endpoints';
@@ -131,6 +132,27 @@ describe('the pages about webhooks', () => {
     const recovering = await browser.submit(enabled, { hours: '1' }, { action: `${base}/recover` });
     expect(recovering.text).toContain('MIR is sending the missed messages');
     await waitUntil('the missed message arrives', () => received() > 0);
+  });
+
+  it('show on the overview which endpoints fail, or were disabled for it', async () => {
+    const shop = await mir.partner();
+    const at = new Date(Date.now() - 7_200_000);
+    const urlOf = (host: string): string => `https://${host}.example/hooks`;
+    await insertEndpoint(mir, shop, { url: urlOf('failing'), failingSince: at });
+    await insertEndpoint(mir, shop, {
+      url: urlOf('ended'),
+      failingSince: at,
+      disabledAt: at,
+      disabledReason: 'FAILING',
+    });
+    await insertEndpoint(mir, shop, { url: urlOf('paused'), disabledAt: at, disabledReason: 'REQUESTED' });
+    const { browser } = await loggedInAs('DEVELOPER', shop);
+    const { root } = await browser.get(baseOf(shop));
+    const concerns = root.querySelectorAll('tbody tr').map((row) => row.structuredText.replace(/\s+/g, ' ').trim());
+    expect(concerns.filter((text) => text.includes('Webhook')).toSorted()).toEqual([
+      'Webhook ended.example Disabled, because it failed, 2 hours ago Open',
+      'Webhook failing.example Failing since 2 hours ago Open',
+    ]);
   });
 
   it('say what is wrong with an address', async () => {

@@ -147,6 +147,15 @@ describe('the confirmation of a log-in', () => {
       expect((await browser.submit(page, { password: PASSWORD })).path).toBe('/portal');
     }
   });
+
+  it('submits a form only to pages of the portal', async () => {
+    const { browser } = await loggedInAs('VIEWER');
+    const page = await browser.get('/portal/confirm');
+    const token = page.root.querySelector('main input[name=form_token]')!.getAttribute('value')!;
+    const fields = { form_token: token, password: PASSWORD, resubmits: 'yes', next: 'https://evil.example' };
+    const { status, headers } = await browser.post('/portal/confirm', fields);
+    expect([status, headers.get('location')]).toEqual([303, '/portal']);
+  });
 });
 
 describe('a member whose role ends', () => {

@@ -6,7 +6,8 @@ import { makeDeadLetter } from '../../../../support/dead-letters';
 import { type Harness, startHarness, type TestPartner } from '../../../../support/harness';
 import { auditOf } from '../../../../support/partners';
 import { deadLetters } from '../../../../support/route-fixtures';
-import { operatorBrowser, staffBrowser } from '../../../../support/staff';
+import { PASSWORD } from '../../../../support/people';
+import { operatorBrowser } from '../../../../support/staff';
 
 const PATH = '/console/dead-letters';
 
@@ -154,7 +155,7 @@ describe('a drop', () => {
     expect(entry).toMatchObject({ action: 'dead-letter.dropped', reason: 'Sent again', before: { events: 3 } });
   });
 
-  it('needs a recent log-in, and leads back to its form', async () => {
+  it('needs a recent log-in, and drops after the confirmation', async () => {
     const [id] = await deadLetters(h, 1);
     const { memberId, browser } = await operatorBrowser(h, 'ADMIN');
     const page = await browser.get(`${PATH}/${id}/drop`);
@@ -163,8 +164,9 @@ describe('a drop', () => {
     await h.ctx.store.staffSessions.model.updateMany({ userId: staffId }, { confirmedAt: old });
     const fields = { reason: 'Sent again', typed: id!.slice(-6) };
     const late = await browser.submit(page, fields, { action: `${PATH}/${id}/drop` });
-    expect(late.path).toBe(`/portal/confirm?next=${encodeURIComponent(`${PATH}/${id}/drop`)}`);
-    expect(await stateOf(id!)).toBe('failed');
-    expect((await (await staffBrowser(h, staffId)).get(`${PATH}/${id}/drop`)).status).toBe(200);
+    expect([late.status, await stateOf(id!)]).toEqual([403, 'failed']);
+    expect((await browser.submit(late, { password: PASSWORD })).text).toContain('The dead letter is dropped');
+    const [entry] = await auditOf(h.ctx, id!);
+    expect(entry).toMatchObject({ action: 'dead-letter.dropped', reason: 'Sent again' });
   });
 });

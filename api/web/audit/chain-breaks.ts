@@ -1,4 +1,4 @@
-import type { PresentedVerdict } from '../../../audit/verify-audit';
+import type { PresentedVerdict } from '../../audit/verify-audit';
 
 type ChainBreak = Extract<PresentedVerdict, { intact: false }>['firstBroken']['reason'];
 

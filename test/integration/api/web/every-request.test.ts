@@ -18,6 +18,7 @@ const MIN_FORMS = 25;
 
 const oidcServer = oidcServers();
 let h: Harness;
+let calls: RouteCall[];
 let forms: RouteCall[];
 beforeAll(async () => {
   const provider = await oidcServer();
@@ -29,7 +30,7 @@ beforeAll(async () => {
       OIDC_CLIENT_SECRET: provider.clientSecret,
     },
   });
-  const calls = await everyRoute(h, provider);
+  calls = await everyRoute(h, provider);
   forms = calls.filter(({ headers }) => headers['content-type'] === 'application/x-www-form-urlencoded');
 }, 180_000);
 afterAll(() => h.close());
@@ -57,6 +58,25 @@ async function submitAll(value: string): Promise<Rejected[]> {
   return rejected;
 }
 
+/** Live parts never end, and documents with code contain the word `function`. */
+const NOT_CHECKED = /\/(?:live|export|guide|runbook)$/;
+/** Names that every object has. */
+const INHERITED = ['constructor', '__proto__'];
+/** Parameters and fields that choose between values. */
+const CHOICES = [
+  'action',
+  'bucket',
+  'by',
+  'done',
+  'env',
+  'expiresAt',
+  'format',
+  'hours',
+  'kind',
+  'month',
+  'order',
+].concat(['overlapSeconds', 'plan', 'preset', 'role', 'select', 'sort', 'state', 'status', 'type']);
+
 const valueOf = (control: HTMLElement): string => control.getAttribute('value') ?? control.text;
 
 describe('a form that is rejected', () => {
@@ -82,6 +102,36 @@ describe('a form that is rejected', () => {
           faults.push(`${route}: no ${target}`);
         }
       }
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
+describe('a choice with the name of an inherited property', () => {
+  const chosen = (fields: URLSearchParams, value: string): URLSearchParams => {
+    for (const name of CHOICES) fields.set(name, value);
+    return fields;
+  };
+  const faultOf = async (route: string, response: Response): Promise<string[]> => {
+    const text = await response.text();
+    const isEmpty = parse(text)
+      .querySelectorAll('.notice')
+      .some((notice) => notice.text.trim() === '');
+    const isWrong = response.status >= 500 || /\bfunction\b|native code|\[object/.test(text);
+    return isWrong || isEmpty ? [`${route}: ${response.status}`] : [];
+  };
+
+  it.each(INHERITED)('is like any other unknown value: %s', async (value) => {
+    const faults: string[] = [];
+    for (const { route, path, headers } of calls.filter((call) => call.headers['accept'] === 'text/html')) {
+      if (!route.startsWith('GET ') || NOT_CHECKED.test(route)) continue;
+      const [at, query] = path.split('?') as [string, string | undefined];
+      const target = `${h.url}${at}?${chosen(new URLSearchParams(query), value).toString()}`;
+      faults.push(...(await faultOf(route, await fetch(target, { headers, redirect: 'manual' }))));
+    }
+    for (const { route, path, headers, body } of forms) {
+      const sent = { method: 'POST', headers, body: chosen(new URLSearchParams(body), value) };
+      faults.push(...(await faultOf(route, await fetch(h.url + path, { ...sent, redirect: 'manual' }))));
     }
     expect(faults).toEqual([]);
   });
