@@ -7,9 +7,10 @@ import { getUsageRoute, type usageSchema } from '../../usage/get-usage';
 import { listWebhooksRoute } from '../../webhooks/list-webhooks';
 import type { webhookSchema } from '../../webhooks/webhook-schemas';
 import { countOf, countText } from '../design/count-text';
-import { type Bar, BarChart } from '../design/bar-chart';
+import { BarChart } from '../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime, Split, Tiles } from '../design/app-parts';
 import { ButtonLink } from '../design/form';
+import { usageBars } from '../usage/usage-bars';
 import { type Member, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
 
@@ -93,16 +94,6 @@ function concernsOf({ base, pendingApprovals }: Member, keys: Keys, webhooks: We
   ];
 }
 
-/** Returns the stored events of each hour, including those without any. */
-function barsOf({ from, to, data }: Usage): Bar[] {
-  const counts = new Map(data.map((bucket) => [Date.parse(bucket.from), bucket.events.persisted]));
-  const bars: Bar[] = [];
-  for (let at = Date.parse(from); at < Date.parse(to); at += HOUR_MS) {
-    bars.push({ label: new Date(at).toISOString().slice(11, 16), count: counts.get(at) ?? 0 });
-  }
-  return bars;
-}
-
 /** What to do before the first event. Shown until there is one. */
 function FirstSteps({ member: { base, scopes }, hasKey }: { member: Member; hasKey: boolean }): VNode {
   const mayCreate = scopes.includes('keys:manage');
@@ -167,7 +158,7 @@ function Overview({
             </Empty>
           ) : (
             <>
-              <BarChart bars={barsOf(usage)} />
+              <BarChart bars={usageBars(usage, HOUR_MS, (at) => at.toISOString().slice(11, 16))} />
               <details>
                 <summary>Show as table</summary>
                 <DataTable

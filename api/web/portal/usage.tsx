@@ -4,12 +4,13 @@ import { HOUR_MS } from '../../../shared/domain/usage';
 import { getUsageRoute, type usageSchema } from '../../usage/get-usage';
 import { countText } from '../design/count-text';
 import { DataTable, Empty, Panel, Tiles } from '../design/app-parts';
-import { type Bar, BarChart } from '../design/bar-chart';
+import { BarChart } from '../design/bar-chart';
 import { Select } from '../design/controls';
 import { Button, ButtonLink, SearchForm } from '../design/form';
 import { type SortableColumn, sortTable } from '../design/sort-table';
 import { csvLine } from '../http/csv';
 import type { Fields } from '../http/page';
+import { dayLabel, usageBars } from '../usage/usage-bars';
 import { hrefOf } from './href';
 import { type Member, type MemberCall, memberPage } from './member-page';
 import { PortalLayout } from './portal-layout';
@@ -68,17 +69,6 @@ const COLUMNS: readonly SortableColumn<Day>[] = [
   })),
   { text: 'Requests', numeric: true, name: 'requests', by: requestsOf },
 ];
-
-/** Returns the stored events of each day, including those without any. */
-function barsOf({ from, to, data }: Usage): Bar[] {
-  const counts = new Map(data.map((day) => [Date.parse(day.from), day.events.persisted]));
-  const bars: Bar[] = [];
-  for (let at = Date.parse(from); at < Date.parse(to); at += DAY_MS) {
-    const label = new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
-    bars.push({ label, count: counts.get(at) ?? 0 });
-  }
-  return bars;
-}
 
 function Requests({ total }: Pick<Usage, 'total'>): VNode {
   return (
@@ -184,7 +174,10 @@ function UsageView({ member, usage, period: { month }, months, query }: UsagePro
           </Empty>
         ) : (
           <>
-            <BarChart bars={barsOf(usage)} last={month === '' || month === months[0] ? 'today' : ''} />
+            <BarChart
+              bars={usageBars(usage, DAY_MS, dayLabel)}
+              last={month === '' || month === months[0] ? 'today' : ''}
+            />
             <DataTable
               caption="Events by day"
               columns={columns}

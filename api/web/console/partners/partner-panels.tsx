@@ -5,26 +5,16 @@ import { KEY_SCOPES } from '../../../../shared/domain/scopes';
 import { HOUR_MS } from '../../../../shared/domain/usage';
 import type { PresentedKey } from '../../../keys/key-schemas';
 import { countText } from '../../design/count-text';
-import { type Bar, BarChart } from '../../design/bar-chart';
+import { BarChart } from '../../design/bar-chart';
 import { DataTable, Empty, Panel, RelativeTime } from '../../design/app-parts';
+import { dayLabel, usageBars } from '../../usage/usage-bars';
 import { WebhookState } from '../../webhooks/webhook-state';
 import type { PartnerDetails } from './read-partner-details';
 
 const DAY_MS = 24 * HOUR_MS;
-const dayText = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const monthText = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 
 type Usage = NonNullable<PartnerDetails['usage']>;
-
-/** Returns the stored events of each day, including days without any. */
-function barsOf({ from, to, data }: Usage): Bar[] {
-  const counts = new Map(data.map((bucket) => [Date.parse(bucket.from), bucket.events.persisted]));
-  const bars: Bar[] = [];
-  for (let at = Date.parse(from); at < Date.parse(to); at += DAY_MS) {
-    bars.push({ label: dayText.format(at), count: counts.get(at) ?? 0 });
-  }
-  return bars;
-}
 
 interface Month {
   key: string;
@@ -74,7 +64,7 @@ export function UsagePanel({ usage }: Pick<PartnerDetails, 'usage'>): VNode {
         </Empty>
       ) : (
         <>
-          <BarChart bars={barsOf(usage)} />
+          <BarChart bars={usageBars(usage, DAY_MS, dayLabel)} />
           <DataTable
             caption="Usage by month"
             columns={[{ text: 'Month (UTC)' }, ...USAGE_COLUMNS]}
