@@ -138,17 +138,12 @@ export const erasureLive = consolePage({
   method: 'GET',
   path: '/erasures/:id/live',
   right: 'partners:read',
-  handle: async ({ ctx, params }) => {
-    const read = () => readAnyErasure(ctx, params['id']!, MAX_COUNTED_EVENTS);
-    // An erasure that does not exist gets 404, not an empty stream.
-    await read();
-    return {
-      live: {
-        read: async () => {
-          const erasure = await read();
-          return { html: <Explanation erasure={erasure} />, isLast: isOver(erasure) };
-        },
+  handle: ({ ctx, params }) => ({
+    live: {
+      read: async () => {
+        const erasure = await readAnyErasure(ctx, params['id']!, MAX_COUNTED_EVENTS);
+        return { html: <Explanation erasure={erasure} />, isLast: isOver(erasure) };
       },
-    };
-  },
+    },
+  }),
 });
