@@ -94,6 +94,8 @@ export const confirmLogInPage = staffPage({
 export const confirmLogIn = staffPage({
   method: 'POST',
   path: PATH,
+  // Repeats forms that may have one.
+  hasLongText: true,
   handle: async ({ ctx, staff, form }) => {
     await countConfirmation(ctx, staff.staffId);
     const next = nextOrHome(form['next']);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MAX_FORM_BODY_BYTES } from '../../../../api/http/body-limits';
 import { MEMBER_PAGES } from '../../../../api/web/portal/pages';
 import { MEMBER_ROLES, type MemberRole, ROLE_SCOPES } from '../../../../shared/domain/roles';
 import type { VisitedPage } from '../../../support/browser-session';
@@ -146,6 +147,16 @@ describe('the confirmation of a log-in', () => {
       const page = await browser.get(`/portal/confirm?next=${encodeURIComponent(next)}`);
       expect((await browser.submit(page, { password: PASSWORD })).path).toBe('/portal');
     }
+  });
+
+  it('repeats forms with long texts, such as the response of a passkey', async () => {
+    const { browser } = await loggedInAs('VIEWER');
+    const page = await browser.get('/portal/confirm');
+    const token = page.root.querySelector('main input[name=form_token]')!.getAttribute('value')!;
+    const response = 'x'.repeat(MAX_FORM_BODY_BYTES);
+    const fields = { form_token: token, password: PASSWORD, resubmits: 'yes', next: '/portal/account/passkeys/new' };
+    const { status, headers } = await browser.post('/portal/confirm', { ...fields, response });
+    expect([status, headers.get('location')]).toEqual([307, '/portal/account/passkeys/new']);
   });
 
   it('submits a form only to pages of the portal', async () => {
